@@ -1,0 +1,102 @@
+"""The pure core: a request and the present go in, a response comes out.
+
+No clock, no I/O, no randomness but the seeded one. What the world outside has to do, scripts to run or to kill, is left
+in :attr:`Core.instructions` for the door that let the request in; what it did is told to :meth:`Core.script_started`
+and :meth:`Core.script_ended`.
+"""
+
+import re
+from email.utils import format_datetime
+
+from azvm_async.emulator import action_run, compute, gauges, identity, operations, resources, run_commands
+from azvm_async.emulator.answers import Refusal
+from azvm_async.emulator.calls import Call
+from azvm_async.emulator.instructions import Instruction, ScriptResult
+from azvm_async.emulator.model import Moment, World
+from azvm_async.emulator.routing import Route, Router
+from azvm_async.wire import Request, Response
+
+_POLL = Route(
+    "GET",
+    "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/operations/{operation}",
+    operations.poll,
+    "GetOperation",
+)
+_ROUTER = Router([_POLL, *resources.ROUTES, *compute.ROUTES, *run_commands.ROUTES, *action_run.ROUTES])
+_API_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", re.IGNORECASE)
+
+
+class Core:
+    """Answers requests out of a :class:`~azvm_async.emulator.model.World`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def handle(self, request: Request, now: Moment) -> Response:
+        """Answer a request that comes at ``now``."""
+        operations.settle(self.world, now.monotonic)
+        call = Call.of(request, now)
+        if (granted := identity.answer(self.world, call)) is not None:
+            return granted
+        try:
+            answer = self._answer(call)
+        except Refusal as refusal:
+            answer = refusal.response()
+        return Response(answer.status, {**self._headers(call), **answer.headers}, answer.body)
+
+    def settle(self, now: Moment) -> None:
+        """Bring the world up to the present."""
+        operations.settle(self.world, now.monotonic)
+
+    def instructions(self) -> list[Instruction]:
+        """Take what is to be done outside, in order."""
+        taken, self.world.instructions = self.world.instructions, []
+        return taken
+
+    def script_started(self, key: int, now: Moment) -> None:
+        """Take in that a script began to run."""
+        run_commands.script_started(self.world, key, now.monotonic)
+
+    def script_ended(self, key: int, result: ScriptResult, now: Moment) -> None:
+        """Take in how a script ended."""
+        run_commands.script_ended(self.world, key, result, now.monotonic)
+
+    def _answer(self, call: Call) -> Response:
+        identity.authenticate(self.world, call)
+        route = _ROUTER.find(call)
+        _check_api_version(call)
+        if "subscription" in call.names:
+            self.world.subscription(call.name("subscription"))
+        counted = gauges.count(self.world, call, route)
+        try:
+            answer = route.handler(self.world, call)
+        except Refusal as refusal:
+            answer = refusal.response()
+        return Response(answer.status, {**counted, **answer.headers}, answer.body)
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        """Return the headers that every answer of ARM carries."""
+        request_id = self.world.new_id()
+        utc = call.now.utc
+        headers = {
+            "cache-control": "no-cache",
+            "date": format_datetime(utc, usegmt=True),
+            "pragma": "no-cache",
+            "strict-transport-security": "max-age=31536000; includeSubDomains",
+            "x-content-type-options": "nosniff",
+            "x-ms-request-id": request_id,
+            "x-ms-correlation-request-id": call.headers.get("x-ms-correlation-request-id", request_id),
+            "x-ms-routing-request-id": f"WESTEUROPE:{utc:%Y%m%dT%H%M%SZ}:{request_id}",
+        }
+        if call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
+            headers["x-ms-client-request-id"] = call.headers.get("x-ms-client-request-id", "")
+        return headers
+
+
+def _check_api_version(call: Call) -> None:
+    if not call.api_version:
+        message = "The api-version query parameter (?api-version=) is required for all requests."
+        raise Refusal(400, "MissingApiVersionParameter", message)
+    if not _API_VERSION.fullmatch(call.api_version):
+        message = f"The api-version '{call.api_version}' is invalid. The value must be a date as in '2024-07-01'."
+        raise Refusal(400, "InvalidApiVersionParameter", message)

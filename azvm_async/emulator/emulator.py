@@ -1,0 +1,201 @@
+"""The emulator as its users see it: an async context manager with an endpoint, a credential and a few VMs."""
+
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from azvm_async.clock import Clock, SystemClock
+from azvm_async.emulator import identity
+from azvm_async.emulator.calls import plain_location
+from azvm_async.emulator.core import Core
+from azvm_async.emulator.door import Door, InProcess, Received
+from azvm_async.emulator.model import Moment, VirtualMachine, World
+from azvm_async.emulator.server import Server
+from azvm_async.emulator.settings import Durations, Settings
+from azvm_async.wire import Request, Response
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+RESOURCE_GROUP = "emulated-rg"
+
+
+class AccessToken(NamedTuple):
+    """A token as credentials hand it out."""
+
+    token: str
+    expires_on: int
+
+
+class Credential:
+    """Gets tokens from an emulator without asking its endpoint."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world = world
+        self._clock = clock
+
+    async def get_token(
+        self,
+        *scopes: str,  # noqa: ARG002  # a token of the emulator is good for everything
+        claims: str | None = None,  # noqa: ARG002
+        tenant_id: str | None = None,  # noqa: ARG002
+        enable_cae: bool = False,  # noqa: ARG002
+        **options: object,  # noqa: ARG002
+    ) -> AccessToken:
+        """Return a new token."""
+        token, expiry = identity.issue(self._world, Moment.of(self._clock))
+        return AccessToken(token, int(expiry.timestamp()))
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Emulator:
+    """An ARM endpoint on loopback.
+
+    Enter it with ``async with``: it listens on a free port of 127.0.0.1, and on leaving it kills the scripts that run.
+
+    Parameters
+    ----------
+    clock : Clock or None
+        The machine's clock by default. With the :class:`~azvm_async.clock.VirtualClock` of a client in the same event
+        loop, an operation of ten minutes takes milliseconds.
+    port : int or None
+        ``0`` for a free port; ``None`` opens no socket: :meth:`transport` and :meth:`send` are the door then.
+    durations : Durations or None
+        How long operations take.
+    run_scripts : bool
+        Whether run commands really execute their scripts, as the user who runs the emulator.
+    seed : int
+        Ids, tokens and signatures come from it.
+    subscription, resource_group, location : str
+        What exists at first.
+    retry_after, page_size, token_lifetime
+        See :class:`~azvm_async.emulator.settings.Settings`.
+
+    Examples
+    --------
+    >>> async def main() -> None:
+    ...     async with Emulator(durations=Durations.quick()) as arm:
+    ...         arm.add_vm("vm1", power="running")
+    ...         print(arm.endpoint, arm.environment)
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        port: int | None = 0,
+        durations: Durations | None = None,
+        run_scripts: bool = True,
+        seed: int = 0,
+        subscription: str = SUBSCRIPTION,
+        resource_group: str = RESOURCE_GROUP,
+        location: str = "westeurope",
+        retry_after: int | None = None,
+        page_size: int = 500,
+        token_lifetime: float = 86_400.0,
+    ) -> None:
+        settings = Settings(durations or Durations(), run_scripts, retry_after, page_size, token_lifetime)
+        self.clock: Clock = clock or SystemClock()
+        self.subscription = subscription
+        self.resource_group = resource_group
+        self.location = location
+        self.endpoint = "http://127.0.0.1"
+        self._world = World(Moment.of(self.clock), settings, seed)
+        self._core = Core(self._world)
+        self._door = Door(self._core, self.clock)
+        self._server = None if port is None else Server(self._door, self.clock)
+        self._port = port or 0
+        self.add_resource_group(resource_group)
+
+    async def __aenter__(self) -> Self:
+        if self._server is not None:
+            self.endpoint = await self._server.start(self._port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            await self._server.stop()
+        await self._door.close()
+
+    @property
+    def requests(self) -> list[Received]:
+        """Every request that ARM received so far, but for those for tokens."""
+        return self._door.received
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that lead azure-identity's managed identity here, as on a VM."""
+        return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.endpoint}
+
+    @property
+    def app_service_environment(self) -> dict[str, str]:
+        """Environment variables that lead azure-identity's managed identity here, as in an App Service."""
+        return {
+            "IDENTITY_ENDPOINT": f"{self.endpoint}{identity.APP_SERVICE_PATH}",
+            "IDENTITY_HEADER": self._world.identity_header,
+        }
+
+    def credential(self) -> Credential:
+        """Return a credential in the shape of azure-identity's async ones, good for this emulator only."""
+        return Credential(self._world, self.clock)
+
+    def transport(self) -> InProcess:
+        """Return the door without sockets, in the shape of a client's transport."""
+        return InProcess(self._door)
+
+    async def send(self, request: Request) -> Response:
+        """Answer a request without sockets; like the server, only with a token."""
+        return self._door.handle(request)
+
+    def add_resource_group(self, name: str, *, location: str | None = None, subscription: str | None = None) -> str:
+        """Add a resource group, and its subscription, where they don't exist; return the group's ARM id."""
+        owner = self._world.add_subscription(subscription or self.subscription)
+        return self._world.add_group(owner, name, plain_location(location or self.location)).path
+
+    def add_vm(
+        self,
+        name: str,
+        *,
+        power: Literal["running", "stopped", "deallocated"] = "deallocated",
+        location: str | None = None,
+        size: str = "Standard_B2s",
+        os_type: Literal["Linux", "Windows"] = "Linux",
+        tags: dict[str, str] | None = None,
+        resource_group: str | None = None,
+        subscription: str | None = None,
+    ) -> str:
+        """Add a VM, and the resource group it is in; return its ARM id.
+
+        Raises
+        ------
+        ValueError
+            When there is a VM of this name.
+        """
+        self.add_resource_group(resource_group or self.resource_group, subscription=subscription)
+        group = self._world.group(subscription or self.subscription, resource_group or self.resource_group)
+        if name.lower() in group.machines:
+            raise ValueError(f"there is a VM {name!r} in {group.name!r}")
+        machine = self._world.add_machine(
+            group, name, plain_location(location or group.location), self.clock.monotonic()
+        )
+        machine.power_state, machine.size, machine.os_type, machine.tags = power, size, os_type, tags
+        return machine.path
+
+    def vm(self, name: str, *, resource_group: str | None = None, subscription: str | None = None) -> VirtualMachine:
+        """Return a VM as it is now, to be read: ``power_state``, ``provisioning_state`` and more.
+
+        Raises
+        ------
+        KeyError
+            When there is no such VM.
+        """
+        self._core.settle(Moment.of(self.clock))
+        owner = self._world.subscriptions[(subscription or self.subscription).lower()]
+        return owner.groups[(resource_group or self.resource_group).lower()].machines[name.lower()]

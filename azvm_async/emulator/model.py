@@ -1,0 +1,276 @@
+"""The emulated world: subscriptions, resource groups, VMs, their run commands, and operations under way.
+
+Records only, with the look-ups that every room needs; what happens to them is told in the rooms named after it. All
+names are found without regard to case and shown as they were given. Times are seconds of the monotonic clock, turned
+into dates when somebody looks. Records are lean, for there may be a hundred thousand of them.
+"""
+
+import heapq
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+
+from azvm_async.clock import Clock
+from azvm_async.emulator.answers import Refusal
+from azvm_async.emulator.instructions import Instruction  # noqa: TC001  # it is no other sort of import than the rest
+from azvm_async.emulator.settings import Settings
+from azvm_async.emulator.signing import Signer
+from azvm_async.wire import Response  # noqa: TC001
+
+Document = dict[str, Any]
+NEVER = float("inf")
+
+
+class Moment(NamedTuple):
+    """A point in time on both clocks: ``monotonic`` measures durations, ``utc`` gives dates."""
+
+    monotonic: float
+    utc: datetime
+
+    @classmethod
+    def of(cls, clock: Clock) -> "Moment":
+        """Return the present by ``clock``."""
+        return cls(clock.monotonic(), clock.utcnow())
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """A subscription and its resource groups, by lower-case name."""
+
+    id: str
+    groups: dict[str, "ResourceGroup"] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The ARM id."""
+        return f"/subscriptions/{self.id}"
+
+
+@dataclass(slots=True, eq=False)
+class ResourceGroup:
+    """A resource group and its VMs, by lower-case name."""
+
+    subscription: Subscription
+    name: str
+    location: str
+    serial: int
+    tags: dict[str, str] | None = None
+    provisioning_state: str = "Succeeded"
+    operation: "Operation | None" = None
+    machines: dict[str, "VirtualMachine"] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The ARM id."""
+        return f"{self.subscription.path}/resourceGroups/{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class VirtualMachine:
+    """A VM.
+
+    Parameters
+    ----------
+    power_state : str or None
+        The word after ``PowerState/``; ``None`` while the VM is being created.
+    given : dict or None
+        What the last PUT said, without its secrets; ``None`` for a VM that was added in Python.
+    operation : Operation or None
+        The operation under way, if any.
+    run_commands : dict or None
+        Managed run commands by lower-case name; most VMs have none.
+    """
+
+    group: ResourceGroup
+    name: str
+    location: str
+    vm_id: str
+    serial: int
+    created: float
+    size: str = "Standard_B2s"
+    os_type: str = "Linux"
+    power_state: str | None = None
+    provisioning_state: str = "Succeeded"
+    hibernated: bool = False
+    tags: dict[str, str] | None = None
+    given: Document | None = None
+    operation: "Operation | None" = None
+    run_commands: "dict[str, RunCommand] | None" = None
+    action_run: "RunCommand | None" = None
+
+    @property
+    def path(self) -> str:
+        """The ARM id."""
+        return f"{self.group.path}/providers/Microsoft.Compute/virtualMachines/{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class RunCommand:
+    """A managed run command, or one execution of the older ``runCommand`` action.
+
+    Parameters
+    ----------
+    properties : dict
+        What GET shows of the last PUT; protected parameters are not kept at all.
+    state : str
+        ``executionState``.
+    script : int or None
+        The key of the script while it runs.
+    visible : float
+        When the instance view begins to be shown.
+    """
+
+    machine: VirtualMachine
+    name: str
+    location: str
+    properties: Document = field(repr=False)
+    tags: dict[str, str] | None = None
+    provisioning_state: str = "Creating"
+    state: str = "Pending"
+    message: str = ""
+    exit_code: int = 0
+    output: str = field(default="", repr=False)
+    error: str = field(default="", repr=False)
+    started: float | None = None
+    ended: float | None = None
+    script: int | None = None
+    visible: float = 0.0
+    operation: "Operation | None" = None
+
+    @property
+    def path(self) -> str:
+        """The ARM id."""
+        return f"{self.machine.path}/runCommands/{self.name}"
+
+
+class Kind(NamedTuple):
+    """A sort of operation: its name, what its end does, and what its ``Location`` answers afterwards."""
+
+    name: str
+    finish: "Callable[[World, Operation], None]"
+    result: "Callable[[World, Operation], Response]"
+
+
+class Failure(NamedTuple):
+    """Why an operation didn't succeed."""
+
+    code: str
+    message: str
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """A long-running operation.
+
+    Parameters
+    ----------
+    target : VirtualMachine, RunCommand or ResourceGroup
+        What it changes.
+    due : float
+        When it ends; :data:`NEVER` until a script's end decides.
+    """
+
+    id: str
+    kind: Kind
+    target: Any
+    subscription: str
+    location: str
+    started: float
+    due: float
+    ended: float | None = None
+    status: str = "InProgress"
+    failure: Failure | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended is None
+
+
+class World:
+    """All that the emulator knows.
+
+    Parameters
+    ----------
+    start : Moment
+        The present; dates are counted from it.
+    settings : Settings
+        The emulator's habits.
+    seed : int
+        Ids, tokens and signatures come from it: the same seed and requests give the same answers.
+    """
+
+    def __init__(self, start: Moment, settings: Settings, seed: int = 0) -> None:
+        self.settings = settings
+        self.random = Random(seed)  # noqa: S311  # to be repeatable is its purpose
+        self.signer = Signer(self.random)
+        self.subscriptions: dict[str, Subscription] = {}
+        self.operations: dict[str, Operation] = {}
+        self.tokens: dict[str, datetime] = {}
+        self.partition = self.new_id()
+        self.identity_header = self.random.randbytes(16).hex()
+        self.gauges: dict[tuple[str, str], tuple[float, float]] = {}
+        self.scripts: dict[int, RunCommand] = {}
+        self.instructions: list[Instruction] = []
+        self.serials = itertools.count(1)
+        self._origin = start
+        self._agenda: list[tuple[float, int, Operation]] = []
+
+    def new_id(self) -> str:
+        """Return a fresh GUID."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def date(self, monotonic: float) -> str:
+        """Return the date of a point on the monotonic clock as ARM writes it."""
+        moment = self._origin.utc + timedelta(seconds=monotonic - self._origin.monotonic)
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def schedule(self, operation: Operation) -> None:
+        """See to it that :meth:`due` brings the operation when its time has come."""
+        heapq.heappush(self._agenda, (operation.due, next(self.serials), operation))
+
+    def due(self, now: float) -> Iterator[Operation]:
+        """Take the operations that have come to their end, in order; those ended otherwise are dropped."""
+        while self._agenda and self._agenda[0][0] <= now:
+            when, _, operation = heapq.heappop(self._agenda)
+            if operation.running and operation.due == when:
+                yield operation
+
+    def subscription(self, subscription: str) -> Subscription:
+        """Look a subscription up, or refuse with ARM's 404."""
+        if (found := self.subscriptions.get(subscription.lower())) is None:
+            raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        return found
+
+    def group(self, subscription: str, name: str) -> ResourceGroup:
+        """Look a resource group up, or refuse with ARM's 404."""
+        if (found := self.subscription(subscription).groups.get(name.lower())) is None:
+            raise Refusal(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+        return found
+
+    def machine(self, subscription: str, group: str, name: str) -> VirtualMachine:
+        """Look a VM up, or refuse with ARM's 404."""
+        if (found := self.group(subscription, group).machines.get(name.lower())) is None:
+            raise Refusal.not_found(f"virtualMachines/{name}", group)
+        return found
+
+    def add_subscription(self, subscription: str) -> Subscription:
+        """Return a subscription, made when it doesn't exist."""
+        return self.subscriptions.setdefault(subscription.lower(), Subscription(subscription))
+
+    def add_group(self, subscription: Subscription, name: str, location: str) -> ResourceGroup:
+        """Return a resource group, made when it doesn't exist."""
+        if (found := subscription.groups.get(name.lower())) is None:
+            found = ResourceGroup(subscription, name, location, next(self.serials))
+            subscription.groups[name.lower()] = found
+        return found
+
+    def add_machine(self, group: ResourceGroup, name: str, location: str, now: float) -> VirtualMachine:
+        """Put a new VM into a resource group."""
+        machine = VirtualMachine(group, name, location, self.new_id(), next(self.serials), now)
+        group.machines[name.lower()] = machine
+        return machine

@@ -1,0 +1,142 @@
+"""Long-running operations: begun by a request, ended by time, told about in two documents.
+
+An operation has two URLs. ``Azure-AsyncOperation`` says how it goes; the same URL with ``monitor=true``, sent as
+``Location``, answers 202 until the end and then what the first request would have answered, had it waited. Nothing
+happens while nobody looks: :func:`settle`, called at the start of each request, ends what has come due.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from azvm_async.emulator.answers import Refusal, error_body
+from azvm_async.emulator.calls import Call
+from azvm_async.emulator.model import NEVER, Document, Failure, Kind, Operation, World
+from azvm_async.wire import Response
+
+PREEMPTED = Failure("OperationPreempted", "Operation execution has been preempted by a more recent operation.")
+
+
+def begin(world: World, call: Call, kind: Kind, target: Any, seconds: float) -> Operation:
+    """Let an operation on ``target`` begin that ends in so many seconds."""
+    now = call.now.monotonic
+    operation = Operation(
+        id=world.new_id(),
+        kind=kind,
+        target=target,
+        subscription=call.names["subscription"],
+        location=target.location,
+        started=now,
+        due=now + seconds,
+    )
+    world.operations[operation.id] = operation
+    if operation.due != NEVER:
+        world.schedule(operation)
+    return operation
+
+
+def reschedule(world: World, operation: Operation, due: float) -> None:
+    """Let an operation end at another time than was thought."""
+    operation.due = due
+    world.schedule(operation)
+
+
+def settle(world: World, now: float) -> None:
+    """End all operations that have come due, in their order, and do what their ends do."""
+    for operation in world.due(now):
+        succeed(world, operation, operation.due)
+
+
+def succeed(world: World, operation: Operation, now: float) -> None:
+    """End an operation, with its effect."""
+    operation.status, operation.ended = "Succeeded", now
+    operation.kind.finish(world, operation)
+
+
+def fail(operation: Operation, failure: Failure, now: float, status: str = "Failed") -> None:
+    """End an operation without its effect; nothing happens to one that has ended."""
+    if operation.running:
+        operation.status, operation.ended, operation.failure = status, now, failure
+
+
+def preempt(operation: Operation | None, now: float) -> None:
+    """End an operation because a newer one takes its target over."""
+    if operation is not None:
+        fail(operation, PREEMPTED, now, status="Canceled")
+
+
+def tracking(world: World, call: Call, operation: Operation, *, location: bool = True) -> dict[str, str]:
+    """Return the headers that let a client follow an operation."""
+    url = _url(world, call, operation)
+    headers = {"azure-asyncoperation": url, "azure-asyncnotification": "Enabled"}
+    if location:
+        headers["location"] = f"{url}&monitor=true"
+    return headers | _patience(world)
+
+
+def accepted(world: World, call: Call, operation: Operation) -> Response:
+    """Return 202: empty, with all tracking headers."""
+    return Response(202, tracking(world, call, operation))
+
+
+def poll(world: World, call: Call) -> Response:
+    """Answer a poll on either URL of an operation."""
+    if not world.signer.genuine(call.path, call.query):
+        raise Refusal(403, "AuthorizationFailed", "The signature of the operation's URL is not valid.")
+    operation = world.operations.get(call.name("operation").lower())
+    if operation is None:
+        raise Refusal(404, "NotFound", f"The operation '{call.name('operation')}' was not found.")
+    if call.asks("monitor"):
+        return _monitored(world, call, operation)
+    headers = _patience(world) if operation.running else {}
+    return Response.with_json(200, status_document(world, operation), headers)
+
+
+def status_document(world: World, operation: Operation) -> Document:
+    """Return what a poll is told."""
+    document: Document = {"startTime": world.date(operation.started)}
+    if operation.ended is not None:
+        document["endTime"] = world.date(operation.ended)
+    document["status"] = operation.status
+    if operation.failure is not None:
+        document |= error_body(*operation.failure)
+    document["name"] = operation.id
+    return document
+
+
+def nothing(world: World, operation: Operation) -> Response:  # noqa: ARG001  # one of Kind's results
+    """Answer the end of an action: an empty 200."""
+    return Response(200)
+
+
+def gone(world: World, operation: Operation) -> Response:  # noqa: ARG001  # one of Kind's results
+    """Answer the end of a deletion: 204."""
+    return Response(204)
+
+
+def _monitored(world: World, call: Call, operation: Operation) -> Response:
+    if operation.running:
+        return Response(202, {"location": call.url} | _patience(world))
+    if operation.failure is not None:
+        raise Refusal(409, *operation.failure)
+    return operation.kind.result(world, operation)
+
+
+def _url(world: World, call: Call, operation: Operation) -> str:
+    path = (
+        f"/subscriptions/{operation.subscription}/providers/Microsoft.Compute"
+        f"/locations/{operation.location}/operations/{operation.id}"
+    )
+    query = world.signer.query(path, call.api_version, world.partition, _ticks(call.now.utc))
+    return f"{call.base}{path}?{query}"
+
+
+def _ticks(moment: datetime) -> int:
+    """Return a date as .NET counts: tenths of microseconds since the year 1."""
+    return (moment.toordinal() - 1) * 864_000_000_000 + int(
+        (moment.hour * 3600 + moment.minute * 60 + moment.second) * 10_000_000 + moment.microsecond * 10
+    )
+
+
+def _patience(world: World) -> dict[str, str]:
+    seconds = world.settings.retry_after
+    return {} if seconds is None else {"retry-after": str(seconds)}

@@ -1,0 +1,214 @@
+"""Every error of this package, in one hierarchy under :class:`AzureVMError`.
+
+A class says whose fault it is and what to do next; an object says what happened, to which VM, with Azure's own code,
+message and request id. Three families matter to a caller:
+
+- the request was **refused**: nothing happened (:class:`InvalidRequest`, and the :class:`RequestRefused` family);
+- the **operation** came to an end other than success (:class:`OperationFailed` and its kin);
+- **nobody knows yet**: the wait, the network or the protocol broke, the operation may well go on
+  (:class:`WaitTimeout`, :class:`StatusUnreadable`, :class:`ProtocolError`, :class:`TransportError`,
+  :class:`OutcomeUnknown`, :class:`ClientClosed`).
+"""
+
+import copy
+from typing import Any, ClassVar, TypeVar
+
+
+class AzureVMError(Exception):
+    """Base of all errors of this package.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in one sentence without a full stop.
+    vm : str, optional
+        ARM id (or name) of the virtual machine or resource concerned.
+    status : int, optional
+        HTTP status of the answer, where there was one.
+    code, message : str, optional
+        Azure's error code and message, as it gave them.
+    request_id : str, optional
+        Azure's ``x-ms-request-id``: what its support asks for.
+    client_request_id : str, optional
+        Our ``x-ms-client-request-id``, which is in Azure's logs too.
+    retry_after : float, optional
+        Seconds that Azure asked to wait before another try.
+    details : tuple of dict
+        Azure's nested ``details``, as they came.
+    """
+
+    advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        vm: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        request_id: str | None = None,
+        client_request_id: str | None = None,
+        retry_after: float | None = None,
+        details: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.vm = vm
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.client_request_id = client_request_id
+        self.retry_after = retry_after
+        self.details = details
+
+    def __str__(self) -> str:
+        azure = ": ".join(part for part in (self.code, self.message) if part)
+        said = f"{self.what}: {azure.rstrip('.')}" if azure else self.what
+        return ". ".join(part for part in (said + self._reference(), self.advice) if part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+    def _reference(self) -> str:
+        facts = (
+            f"HTTP {self.status}" if self.status else "",
+            f"request id {self.request_id}" if self.request_id else "",
+            f"client request id {self.client_request_id}" if self.client_request_id and not self.request_id else "",
+        )
+        known = ", ".join(fact for fact in facts if fact)
+        return f" ({known})" if known else ""
+
+
+class InvalidRequest(AzureVMError, ValueError):
+    """The call is wrong and was refused here: no request was sent."""
+
+
+class AuthenticationError(AzureVMError):
+    """No token could be had, or Azure did not accept it for this (401, 403)."""
+
+    advice = (
+        "Nothing was changed. Check who is signed in ('az login', AZURE_CLIENT_ID/TENANT_ID/CLIENT_SECRET, or a managed "
+        "identity), and that this identity has a role on the resource group, such as 'Virtual Machine Contributor'"
+    )
+
+
+class RequestRefused(AzureVMError):
+    """Azure answered the request with an error status; the classes below are its common kinds."""
+
+
+class NotFound(RequestRefused):
+    """Azure knows no such resource (404)."""
+
+    advice = "Check the name, the resource group and the subscription; 'client.list()' shows what is there"
+
+
+class Conflict(RequestRefused):
+    """The resource's present state does not allow this (409)."""
+
+    advice = "Another operation may be running on it: wait for that, or look at 'client.instance_view(name)'"
+
+
+class Throttled(RequestRefused):
+    """Too many requests (429), and the retries were used up."""
+
+    advice = "Wait for 'retry_after' seconds; send fewer requests at once"
+
+
+class OperationFailed(AzureVMError):
+    """Azure accepted the operation, and it ended as Failed."""
+
+    advice = "The operation is over; mend its cause, then submit it again"
+
+
+class OperationCanceled(OperationFailed):
+    """The operation was canceled in Azure."""
+
+    advice = "Somebody or something canceled it; submit it again if it is still wanted"
+
+
+class OperationPreempted(OperationFailed):
+    """A newer operation on the same resource ended this one."""
+
+    advice = "The newer operation won; look at the VM's state before submitting this one again"
+
+
+class WaitTimeout(AzureVMError, TimeoutError):
+    """The wait timed out; the operation goes on in Azure.
+
+    Attributes
+    ----------
+    operation : Operation
+        The handle: await it again, or keep ``operation.token``.
+    """
+
+    advice = "The operation goes on: await the handle again ('.operation' of this error), or keep its token for later"
+
+    def __init__(self, what: str, *, operation: Any = None, vm: str | None = None) -> None:
+        super().__init__(what, vm=vm)
+        self.operation = operation
+
+
+class StatusUnreadable(AzureVMError):
+    """The operation's state could not be read; that says nothing about the operation itself."""
+
+    advice = "The operation may be going on; the handle is whole: await it again, or resume its token later"
+
+
+class ProtocolError(AzureVMError):
+    """An answer broke ARM's rules for long-running operations."""
+
+    advice = "This is a fault of the service or of something between; look at the resource itself before going on"
+
+
+class TransportError(AzureVMError):
+    """No answer came: the network, TLS or a time-out.
+
+    Attributes
+    ----------
+    maybe_applied : bool
+        False when the request cannot have reached Azure (no connection was made).
+    """
+
+    advice = "Check the network, the proxy and the endpoint"
+
+    def __init__(self, what: str, *, maybe_applied: bool, vm: str | None = None) -> None:
+        super().__init__(what, vm=vm)
+        self.maybe_applied = maybe_applied
+
+
+class CertificateError(TransportError):
+    """The endpoint's TLS certificate is not trusted; nothing was sent."""
+
+    advice = "Check the endpoint's name, and the CA bundle that this Python trusts (SSL_CERT_FILE)"
+
+
+class OutcomeUnknown(AzureVMError):
+    """The request may or may not have been applied, and repeating it could do it twice."""
+
+    advice = "Look at the resource's state before sending it again"
+
+
+class ClientClosed(AzureVMError):
+    """The client was closed while this was being awaited; the operation goes on in Azure."""
+
+    advice = "Resume it in another client with the handle's token"
+
+
+Error = TypeVar("Error", bound=AzureVMError)
+
+
+def fresh(error: Error) -> Error:
+    """Return an equal error with a traceback of its own, so that many waiters can raise it at once."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
+
+
+def _rebuilt(kind: type[Error], args: tuple[Any, ...], facts: dict[str, Any]) -> Error:
+    """Undo ``__reduce__``: the constructors take keywords, which the default way of copying forgets."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error

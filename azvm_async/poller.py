@@ -1,0 +1,199 @@
+"""One scheduler for all outstanding handles of a client.
+
+A heap holds who is due when, one task sleeps until the first of them is, and short tasks carry the polls, so many in
+flight at most. An operation whose handle the caller dropped is not polled any more; it is kept, with its token, in
+``client.outstanding``. One that can't be read is parked: its waiters are told, and the next wait tries again.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from azvm_async.clock import Clock
+from azvm_async.errors import AzureVMError, ClientClosed, TransportError
+from azvm_async.operation import Operation, Tracked
+from azvm_async.protocol.machine import Machine, Wait
+from azvm_async.protocol.pacing import Moment
+from azvm_async.wire import Request, Response
+
+POLLS_IN_FLIGHT = 64
+"""Fewer than the pipeline lets through, so that submissions find a place among many polls."""
+
+_log = logging.getLogger(__name__)
+
+
+class Poller:
+    """Drives machines; see :class:`azvm_async.operation.Driver`.
+
+    Parameters
+    ----------
+    send : callable
+        Sends a poll once: ``await send(request)``.
+    clock : Clock
+        Sleeps.
+    now : callable
+        Returns the present :class:`Moment`, with its luck.
+    """
+
+    def __init__(self, send: Callable[[Request], Awaitable[Response]], clock: Clock, now: Callable[[], Moment]) -> None:
+        self.clock = clock
+        self._send = send
+        self._now = now
+        self._open: dict[object, Tracked] = {}  # by tracking URL, where that is unique
+        self._agenda: list[tuple[float, int, Tracked]] = []
+        self._order = itertools.count()
+        self._polls: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._closed = False
+
+    @property
+    def outstanding(self) -> list[Operation[Any]]:
+        """Handles of all operations that have not ended, as far as is known, the oldest first."""
+        return [self._handle(tracked) for tracked in self._open.values()]
+
+    def adopt(self, machine: Machine) -> Operation[Any]:
+        """Take a new operation in, and return its handle."""
+        tracked = Tracked(machine)
+        handle = tracked.handle(self)
+        if machine.outcome is None:
+            tracked.key = tracked if machine.tracking_url in self._open else machine.tracking_url
+            self._open[tracked.key] = tracked
+            if not self._closed:
+                self._settle(tracked)
+        return handle
+
+    def resume(self, machine: Machine) -> Operation[Any]:
+        """Return the handle of an operation that was begun before: the one there is, if this client has it already."""
+        known = self._open.get(machine.tracking_url) if machine.tracking_url else None
+        if known is None:
+            return self.adopt(machine)
+        return self._handle(known)
+
+    def watch(self, tracked: Tracked) -> None:
+        """See :meth:`Driver.watch`."""
+        if self._closed:
+            raise self._closing(tracked)
+        if not tracked.scheduled and tracked.machine.outcome is None:
+            tracked.machine = tracked.machine.again(self._now())
+            self._settle(tracked)
+
+    async def close(self) -> None:
+        """Stop polling. Who waits is told; what goes on in Azure goes on, and stays in :attr:`outstanding`."""
+        self._closed = True
+        tasks = [*self._polls, *([self._runner] if self._runner else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._agenda.clear()
+        for tracked in self._open.values():
+            tracked.scheduled = False
+            tracked.fail(self._closing(tracked))
+
+    def _handle(self, tracked: Tracked) -> Operation[Any]:
+        """Return an operation's handle; one that was dropped is polled again from now on."""
+        dropped = not tracked.wanted
+        handle = tracked.handle(self)
+        if dropped and not self._closed:
+            self.watch(tracked)
+        return handle
+
+    def _closing(self, tracked: Tracked) -> ClientClosed:
+        about = tracked.machine.about
+        return ClientClosed(f"The client was closed before the {about} ended", vm=about.resource)
+
+    def _settle(self, tracked: Tracked) -> None:
+        """Do what a state asks for next: wait for its time, or let it go at its end."""
+        machine = tracked.machine
+        if machine.outcome is not None:
+            self._open.pop(tracked.key, None)
+            return
+        step = machine.due(self._now())
+        self._schedule(tracked, step.until if isinstance(step, Wait) else self.clock.monotonic())
+
+    def _schedule(self, tracked: Tracked, due: float) -> None:
+        tracked.scheduled = True
+        heapq.heappush(self._agenda, (due, next(self._order), tracked))
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        elif self._agenda[0][2] is tracked:
+            self._news.set()
+
+    async def _run(self) -> None:
+        while self._agenda:
+            self._news.clear()
+            self._launch()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Sleep until somebody is due, or there is news: an earlier one, or a free place."""
+        full = len(self._polls) >= POLLS_IN_FLIGHT
+        if not self._agenda:
+            return
+        # A microsecond more, for sums of floats may fall short of the due time by their last bit.
+        delay = None if full else max(0.0, self._agenda[0][0] - self.clock.monotonic()) + 1e-6
+        try:
+            async with self.clock.timeout(delay):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    def _launch(self) -> None:
+        """Start the polls that are due, as far as there are places."""
+        now = self._now()
+        while self._agenda and self._agenda[0][0] <= now.monotonic and len(self._polls) < POLLS_IN_FLIGHT:
+            _, _, tracked = heapq.heappop(self._agenda)
+            tracked.scheduled = False
+            if tracked.wanted:
+                self._start(tracked, now)
+
+    def _start(self, tracked: Tracked, now: Moment) -> None:
+        step = tracked.machine.due(now)
+        if not isinstance(step, Request):
+            self._settle(tracked)
+            return
+        tracked.scheduled = True
+        poll = asyncio.create_task(self._poll(tracked, step))
+        self._polls.add(poll)
+        poll.add_done_callback(self._landed)
+
+    def _landed(self, poll: asyncio.Task[None]) -> None:
+        self._polls.discard(poll)
+        self._news.set()
+
+    async def _poll(self, tracked: Tracked, request: Request) -> None:
+        """Read once, and take in what came of it."""
+        try:
+            machine = await self._read(tracked.machine, request)
+        except AzureVMError as error:
+            self._park(tracked, error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task
+            _log.exception("The answer for the %s could not be taken in", tracked.machine.about)
+            self._park(tracked, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
+        else:
+            self._moved(tracked, machine)
+
+    async def _read(self, machine: Machine, request: Request) -> Machine:
+        try:
+            response = await self._send(request)
+        except TransportError as error:
+            return machine.missed(error, self._now())
+        return machine.receive(response, self._now())
+
+    def _moved(self, tracked: Tracked, machine: Machine) -> None:
+        tracked.scheduled = False
+        tracked.move(machine)
+        if machine.outcome is not None and machine.warning:
+            _log.warning("%s", machine.warning)
+        self._settle(tracked)
+
+    def _park(self, tracked: Tracked, error: AzureVMError) -> None:
+        """Stop polling until somebody waits again: Azure said no, and would say it again."""
+        tracked.scheduled = False
+        if not tracked.waits and not tracked.updates:
+            _log.warning("Nobody awaits this: %s", error)
+        tracked.fail(error)

@@ -1,0 +1,154 @@
+"""What everything that a user can wait for has in common: a frozen state and three pure functions.
+
+``due`` says what to do next, ``receive`` takes an answer in, ``missed`` takes in that none came. The poller knows
+nothing else, so whatever is written as a :class:`Machine` can be awaited by many, survives a cancelled wait, and can be
+taken up again in another process from its token.
+
+Two kinds of trouble are told apart. A machine whose operation ended has an ``outcome``. A machine that can't read its
+operation *raises*, which leaves the state as it was: the handle stays whole, and a later wait starts from
+:meth:`Machine.again`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+from azvm_async.errors import OperationCanceled, OperationFailed, OperationPreempted, ProtocolError, TransportError
+from azvm_async.protocol.faults import Fault
+from azvm_async.protocol.ids import short_name
+from azvm_async.protocol.pacing import Moment
+from azvm_async.wire import Request, Response
+
+SUCCEEDED, FAILED, CANCELED = "Succeeded", "Failed", "Canceled"
+IN_PROGRESS = "InProgress"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an operation does to what, for people to read: ``About("start", "/subscriptions/…/vm1")``."""
+
+    verb: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} of {short_name(self.resource)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to send before ``until``, in monotonic seconds."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The operation succeeded, with what it brought."""
+
+    result: Any = field(default=None, repr=False)
+    status: ClassVar[str] = SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The operation ended as Failed or Canceled; ``fault`` is Azure's account of why."""
+
+    status: str
+    fault: Fault
+    request_id: str | None = None
+
+    def error(self, about: About) -> OperationFailed:
+        """Return a new error for one waiter."""
+        kind: type[OperationFailed] = OperationFailed
+        if (self.fault.code or "").lower() == "operationpreempted":
+            kind = OperationPreempted
+        elif self.status == CANCELED:
+            kind = OperationCanceled
+        ended = "was canceled" if self.status == CANCELED else "failed"
+        return kind(
+            f"The {about} {ended}",
+            vm=about.resource,
+            code=self.fault.code,
+            message=self.fault.message,
+            details=self.fault.details,
+            request_id=self.request_id,
+        )
+
+
+Outcome = Success | Failure
+Step = Request | Wait | Success | Failure
+
+
+class Machine(Protocol):
+    """A state of something that goes on in Azure. Frozen: every step gives a new one."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int]
+
+    @property
+    def about(self) -> About:
+        """What is done to what."""
+
+    @property
+    def status(self) -> str:
+        """Azure's word for the state, ``Succeeded``, ``Failed`` or ``Canceled`` at the end."""
+
+    @property
+    def percent_complete(self) -> float | None:
+        """0 to 100, where Azure tells."""
+
+    @property
+    def tracking_url(self) -> str | None:
+        """The ``asyncResultsUrl``: enough, by itself, to take the operation up again."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, ``None`` before."""
+
+    @property
+    def warning(self) -> str | None:
+        """What the user should know although it ended well."""
+
+    def due(self, now: Moment) -> Step:
+        """Return a request to send, a time to wait for, or the outcome."""
+
+    def receive(self, response: Response, now: Moment) -> Self:
+        """Return the state after an answer, of whatever HTTP status.
+
+        Raises
+        ------
+        StatusUnreadable, ProtocolError
+            When the answer can't be read and another try is pointless; this state stays the true one.
+        """
+
+    def missed(self, error: TransportError, now: Moment) -> Self:
+        """Return the state after a request that brought no answer; raises as :meth:`receive` does."""
+
+    def again(self, now: Moment) -> Self:
+        """Return the state for a new try after trouble: due now, old misses forgiven."""
+
+    def to_token(self) -> dict[str, Any]:
+        """Return plain JSON to take up again from: no result, no request body, no due time."""
+
+    @classmethod
+    def from_token(cls, token: Mapping[str, Any], now: Moment) -> Self:
+        """Undo :meth:`to_token`; the state is due now.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            When it is no such token.
+        """
+
+
+def still_open(machine: Machine) -> None:
+    """Refuse an answer for an operation that has ended.
+
+    Raises
+    ------
+    ProtocolError
+        Always then: whoever asked did not ask ``due`` before.
+    """
+    if machine.outcome is not None:
+        about = machine.about
+        raise ProtocolError(f"An answer came for the {about}, which has ended", vm=about.resource)

@@ -1,0 +1,160 @@
+"""How long to bear with an operation whose state can't be read, and when to look again.
+
+An error status on a poll says that the status could not be read, not that the operation failed (ARM's "Asynchronous
+API reference"; of the official SDKs only Go's keeps to it). So a miss is counted, not believed:
+
+==============================================  ==================================================================
+a read brought                                  next
+==============================================  ==================================================================
+a readable state                                all misses forgiven; wait as Azure says, or back off
+408, 429, 5xx, no answer                        later, as Azure says or by back-off; up to 30 minutes without a read
+404 in the first five polls                     later: a new operation is not known everywhere at once
+2xx without a readable state                    later, five times in a row; then ProtocolError
+any other 4xx (or 3xx)                          StatusUnreadable at once
+==============================================  ==================================================================
+
+Giving up is raised, never a state: the machine stays whole.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from http import HTTPStatus
+
+from azvm_async.errors import ProtocolError, StatusUnreadable, TransportError
+from azvm_async.protocol.faults import facts
+from azvm_async.protocol.machine import About
+from azvm_async.protocol.pacing import Moment, backoff, retry_after
+from azvm_async.wire import Response
+
+FRESH_POLLS = 5
+"""Polls of an operation in which 404 means 'not known yet'."""
+
+UNREADABLE_IN_A_ROW = 5
+"""Answers of 2xx without a readable state that are read again."""
+
+BLIND_SECONDS = 1800.0
+"""Seconds without one readable answer before the waiters are told."""
+
+ZEROS_IN_A_ROW = 3
+"""``Retry-After: 0`` is taken at its word so often in a row, from then on as one second."""
+
+
+class Miss(Enum):
+    """Why an answer did not tell the operation's state."""
+
+    TRANSIENT = auto()
+    NOT_FOUND = auto()
+    UNREADABLE = auto()
+    REFUSED = auto()
+
+
+def miss_of(response: Response) -> Miss | None:
+    """Return why a response can't be a state by its HTTP status; ``None`` for 2xx."""
+    status = response.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    if (
+        status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        return Miss.TRANSIENT
+    return Miss.NOT_FOUND if status == HTTPStatus.NOT_FOUND else Miss.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When to look again, and the misses so far.
+
+    Parameters
+    ----------
+    due_at : float
+        Monotonic seconds of the next poll.
+    polls : int
+        Polls so far, answered or not.
+    misses, unreadable, zeros : int
+        How many in a row: misses of all kinds; unreadable 2xx; answers with ``Retry-After: 0``.
+    blind_since : float, optional
+        Monotonic seconds of the first miss of the row.
+    """
+
+    due_at: float
+    polls: int = 0
+    misses: int = 0
+    unreadable: int = 0
+    zeros: int = 0
+    blind_since: float | None = None
+
+    @classmethod
+    def begun(cls, response: Response, now: Moment) -> "Patience":
+        """Start with the first answer, whose ``Retry-After`` holds for the first poll."""
+        return cls(now.monotonic).scheduled(retry_after(response, now.utc), 0, now)
+
+    def read(self, response: Response, now: Moment) -> "Patience":
+        """Go on after a readable answer: all misses are forgiven."""
+        forgiven = Patience(now.monotonic, self.polls + 1, zeros=self.zeros)
+        return forgiven.scheduled(retry_after(response, now.utc), forgiven.polls, now)
+
+    def missed(
+        self, miss: Miss, about: About, response: Response | None, now: Moment, cause: TransportError | None = None
+    ) -> "Patience":
+        """Go on after a miss.
+
+        Parameters
+        ----------
+        miss : Miss
+            Why it is one.
+        about : About
+            For the error's words.
+        response : Response, optional
+            The answer, if there was one.
+        now : Moment
+            When.
+        cause : TransportError, optional
+            Why there was none.
+
+        Raises
+        ------
+        StatusUnreadable, ProtocolError
+            When patience is at its end.
+        """
+        end = self._end(miss, now)
+        if end is not None:
+            kind = ProtocolError if end is Miss.UNREADABLE else StatusUnreadable
+            what = f"The state of the {about} {_WORDS[end]}"
+            raise kind(what, vm=about.resource, **(facts(response) if response else {})) from cause
+        counted = replace(
+            self,
+            polls=self.polls + 1,
+            misses=self.misses + 1,
+            unreadable=self.unreadable + 1 if miss is Miss.UNREADABLE else 0,
+            blind_since=now.monotonic if self.blind_since is None else self.blind_since,
+        )
+        return counted.scheduled(retry_after(response, now.utc) if response else None, self.misses, now)
+
+    def again(self, now: Moment) -> "Patience":
+        """Forgive all misses and look now; an operation asked about for the first time stays fresh."""
+        return Patience(now.monotonic, self.polls)
+
+    def scheduled(self, asked: float | None, attempt: int, now: Moment) -> "Patience":
+        """Return this with its next due time: what Azure asked for, else our own back-off."""
+        zeros = self.zeros + 1 if asked == 0 else 0
+        if zeros > ZEROS_IN_A_ROW:
+            asked = 1.0
+        wait = backoff(attempt, now.luck) if asked is None else asked
+        return replace(self, due_at=now.monotonic + wait, zeros=zeros)
+
+    def _end(self, miss: Miss, now: Moment) -> Miss | None:
+        """Return what patience ends by: with this miss, after 30 minutes of any misses, or not yet (None)."""
+        fresh, readable = self.polls < FRESH_POLLS, self.unreadable < UNREADABLE_IN_A_ROW
+        if miss is Miss.REFUSED or (miss is Miss.NOT_FOUND and not fresh) or (miss is Miss.UNREADABLE and not readable):
+            return miss
+        blind = 0.0 if self.blind_since is None else now.monotonic - self.blind_since
+        return Miss.TRANSIENT if blind >= BLIND_SECONDS else None
+
+
+_WORDS = {
+    Miss.TRANSIENT: f"could not be read for {BLIND_SECONDS / 60:.0f} minutes",
+    Miss.NOT_FOUND: "is not known to Azure",
+    Miss.UNREADABLE: f"was in none of {UNREADABLE_IN_A_ROW + 1} answers in a row",
+    Miss.REFUSED: "could not be read",
+}

@@ -1,0 +1,99 @@
+"""Tokens: what a handle becomes when it leaves the process, and how one is taken up again.
+
+A token is one line of JSON with the machine's kind and version, and enough to go on reading: URLs, counters, names. It
+holds no result, no request body and no credential. It does hold signed URLs, so it is to be kept like a password, not
+logged. What is loaded is not trusted: every URL in it must be on the endpoint's host.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from azvm_async.errors import InvalidRequest
+from azvm_async.protocol import lro, run_command
+from azvm_async.protocol.ids import short_name
+from azvm_async.protocol.lro import Lro
+from azvm_async.protocol.machine import About, Machine
+from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.run_command import RunCommand
+from azvm_async.protocol.urls import is_on
+
+FORMAT = 1
+
+_RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
+
+_KINDS: Mapping[str, type[Lro] | type[RunCommand]] = {kind.kind: kind for kind in (Lro, RunCommand)}
+
+
+def dump(machine: Machine) -> str:
+    """Return a machine's token."""
+    head = {"azvm": FORMAT, "kind": machine.kind, "version": machine.version}
+    return json.dumps({**head, **machine.to_token()}, separators=(",", ":"))
+
+
+def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Lro | RunCommand:
+    """Return the machine of a token, due now.
+
+    Parameters
+    ----------
+    token : str or mapping
+        What :func:`dump` gave; the same as a dict; or a bare tracking URL, alone or as ``{"asyncResultsUrl": …}``.
+    endpoint : str
+        The client's endpoint, on whose host all URLs must be.
+    now : Moment
+        When it is taken up.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is none of these, of another version, or for another endpoint.
+    """
+    if isinstance(token, str) and "://" in token and not token.lstrip().startswith("{"):
+        return _from_url(token.strip(), endpoint, now)
+    document = _document(token)
+    if "azvm" not in document and isinstance(document.get("asyncResultsUrl"), str):
+        return _from_url(document["asyncResultsUrl"], endpoint, now)
+    kind = _KINDS.get(str(document.get("kind")))
+    if document.get("azvm") != FORMAT or kind is None or document.get("version") != kind.version:
+        raise InvalidRequest("The token is of a kind or version that this release does not know")
+    try:
+        _check_urls(document, endpoint)
+        return kind.from_token(document, now)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InvalidRequest(f"The token is damaged, or not of the endpoint {endpoint}") from error
+
+
+def _document(token: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        document = json.loads(token) if isinstance(token, str) else token
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The token is neither JSON nor a URL") from error
+    if not isinstance(document, Mapping):
+        raise InvalidRequest("A token is a str, or the dict that it spells")
+    return document
+
+
+def _from_url(url: str, endpoint: str, now: Moment) -> Lro | RunCommand:
+    """Take up a bare URL; the path tells a run command's from all others."""
+    _check_url(url, endpoint)
+    path = url.partition("?")[0]
+    match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
+    if match:
+        return run_command.bare(About("run_command", match["vm"]), url, now)
+    return lro.bare(About("operation", short_name(path)), url, now)
+
+
+def _check_urls(document: Mapping[str, Any], endpoint: str) -> None:
+    """Refuse a token any of whose URLs, however deep, is not on the endpoint's host."""
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            _check_urls(value, endpoint)
+        elif value is not None and name in {"url", "poll_url", "location"}:
+            _check_url(value, endpoint)
+
+
+def _check_url(url: object, endpoint: str) -> None:
+    if not is_on(url, endpoint):
+        raise InvalidRequest(f"This does not belong to the endpoint {endpoint}: it names a URL elsewhere, or none")

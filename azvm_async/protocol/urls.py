@@ -1,0 +1,111 @@
+"""Which URLs may be asked, and how they are put together.
+
+A bearer token goes with every request, so a URL is followed only on the endpoint's own host: an answer that names
+another one (a tracking header, a ``nextLink``, a stored token) is refused here, before anything is sent.
+"""
+
+import ipaddress
+import re
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from azvm_async.errors import InvalidRequest, ProtocolError
+from azvm_async.wire import without_query
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_URL_TEXT = re.compile(r"[!-\[\]-~]+")  # visible ASCII but the backslash, which parsers disagree about
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of an absolute URL, default ports filled in.
+
+    Raises
+    ------
+    ValueError
+        When it has none of them, names a user or a fragment, or holds what no URL may (white space, backslashes).
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "#" in url:
+        raise ValueError(f"{without_query(url)} is no absolute http(s) URL")
+    if not _URL_TEXT.fullmatch(url):
+        raise ValueError(f"{without_query(url)} holds a character that no URL may hold")
+    port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+    return parts.scheme, parts.hostname.rstrip("."), port
+
+
+def is_on(url: object, endpoint: str) -> bool:
+    """Tell whether something is an absolute URL on an endpoint's scheme, host and port."""
+    try:
+        return isinstance(url, str) and origin(url) == origin(endpoint)
+    except ValueError:
+        return False
+
+
+def follow(base: str, link: str) -> str:
+    """Return ``link``, made absolute against ``base``, if it stays on the host of ``base``.
+
+    Parameters
+    ----------
+    base : str
+        URL of the request whose answer named ``link``.
+    link : str
+        Absolute or relative URL.
+
+    Raises
+    ------
+    ProtocolError
+        When the link leads to another host, port or scheme. azure-core would send its token there.
+    """
+    try:
+        # Verbatim where it is absolute: putting a URL together again can change what was signed.
+        target = link if urlsplit(link).scheme else urljoin(base, link)
+        same = origin(target) == origin(base)
+    except ValueError as error:
+        raise ProtocolError(f"Azure's answer holds an unusable URL: {error}") from error
+    if not same:
+        raise ProtocolError(
+            f"Azure's answer points to {without_query(target)}, which is not on the endpoint's host; it was not followed"
+        )
+    return target
+
+
+def endpoint(url: str) -> str:
+    """Return an endpoint's URL without its trailing slash, once it is known to be safe to send a token to.
+
+    Raises
+    ------
+    InvalidRequest
+        When it is neither https nor plain http on a loopback address.
+    """
+    try:
+        scheme, host, _ = origin(url)
+    except ValueError as error:
+        raise InvalidRequest(f"The endpoint can't be used: {error}") from error
+    if "?" in url:
+        raise InvalidRequest(f"The endpoint {without_query(url)} has a query; give scheme, host and port")
+    if scheme == "http" and not is_loopback(host):
+        raise InvalidRequest(
+            f"The endpoint {url} is plain http, which is allowed on a loopback address only; use https"
+        )
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host`` is this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def with_query(url: str, **parameters: str | None) -> str:
+    """Return ``url`` with query parameters added; one that is ``None`` or already there is left alone."""
+    parts = urlsplit(url)
+    there = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    added = {name: value for name, value in parameters.items() if value is not None and name.lower() not in there}
+    query = "&".join(part for part in (parts.query, urlencode(added, quote_via=quote, safe="$")) if part)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL, which for a resource is its ARM id."""
+    return urlsplit(url).path

@@ -1,0 +1,97 @@
+"""Plain reads: a VM, its run-time state, and lists page by page."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from azvm_async.errors import AuthenticationError, NotFound, ProtocolError
+from azvm_async.pipeline import Pipeline
+from azvm_async.protocol import vm
+from azvm_async.protocol.faults import facts, followed
+from azvm_async.protocol.ids import VmId, group_path
+from azvm_async.protocol.machine import About
+from azvm_async.protocol.repeat import Repeat
+from azvm_async.protocol.vm import InstanceView, VirtualMachine
+from azvm_async.wire import Request, Response
+
+
+class Reader:
+    """Reads virtual machines.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Sends; reads are repeated whatever happens to them.
+    endpoint : str
+        Where.
+    """
+
+    def __init__(self, pipeline: Pipeline, endpoint: str) -> None:
+        self._pipeline = pipeline
+        self._endpoint = endpoint
+        self._locations: dict[VmId, str] = {}
+
+    async def vm(self, target: VmId) -> VirtualMachine:
+        """Read a VM with its power state."""
+        return VirtualMachine.of(await self._document(_reading(target), vm.get(self._endpoint, target)))
+
+    async def instance_view(self, target: VmId) -> InstanceView:
+        """Read a VM's run-time state."""
+        return InstanceView.of(await self._document(_reading(target), vm.get_instance_view(self._endpoint, target)))
+
+    async def location(self, target: VmId) -> str:
+        """Return a VM's region, read once: it never moves."""
+        if target not in self._locations:
+            self._locations[target] = (await self.vm(target)).location
+        return self._locations[target]
+
+    async def vms(self, subscription: str, resource_group: str) -> AsyncIterator[VirtualMachine]:
+        """Iterate over a resource group's VMs, each with its power state where that can be read."""
+        states = await self._power_states(subscription)
+        about = About("listing", group_path(subscription, resource_group))
+        async for page in self._pages(about, vm.list_in_group(self._endpoint, subscription, resource_group)):
+            for document in vm.documents(page):
+                yield VirtualMachine.of(document, states.get(str(document.get("id")).lower()))
+
+    async def _power_states(self, subscription: str) -> Mapping[str, str | None]:
+        """Read all power states of a subscription; none where the caller's role ends at the resource group."""
+        states: dict[str, str | None] = {}
+        about = About("listing", f"/subscriptions/{subscription}")
+        try:
+            async for page in self._pages(about, vm.list_states(self._endpoint, subscription)):
+                states.update(vm.power_states(page))
+        except (AuthenticationError, NotFound):
+            return {}
+        return states
+
+    async def _pages(self, about: About, first: Request) -> AsyncIterator[Mapping[str, Any]]:
+        seen: set[str] = set()
+        request: Request | None = first
+        while request is not None:
+            seen.add(request.url)
+            response = await self._pipeline.send(request, about, Repeat.ALWAYS)
+            page = _document(about, response)
+            yield page
+            request = _next(about, request, response, page.get("nextLink"))
+            if request is not None and request.url in seen:
+                raise ProtocolError(f"The {about} goes round in circles: a page was named twice", vm=about.resource)
+
+    async def _document(self, about: About, request: Request) -> Mapping[str, Any]:
+        return _document(about, await self._pipeline.send(request, about, Repeat.ALWAYS))
+
+
+def _reading(target: VmId) -> About:
+    return About("reading", str(target))
+
+
+def _document(about: About, response: Response) -> Mapping[str, Any]:
+    document = response.document()
+    if not document:
+        raise ProtocolError(f"The {about} brought no JSON object", vm=about.resource, **facts(response))
+    return document
+
+
+def _next(about: About, request: Request, response: Response, link: object) -> Request | None:
+    """Return the request for the page that a page names as the next, if any."""
+    if not isinstance(link, str) or not link:
+        return None
+    return Request("GET", followed(link, request.url, response, about.resource))

@@ -1,0 +1,162 @@
+"""The only door to aiohttp: one request goes out, one answer or one error comes back. Nothing is ever sent twice here.
+
+aiohttp repeats a PUT or DELETE by itself when a kept-alive connection turns out to be closed, although the first one may
+have been applied. A middleware stands in the way of that: it turns aiohttp's error into ours before aiohttp sees it.
+"""
+
+import ssl
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from azvm_async.clock import Clock
+from azvm_async.errors import CertificateError, TransportError
+from azvm_async.wire import Request, Response, joined, without_query
+
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+"""Errors that say that no byte of the request left: on these, and no others, a write may safely be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait for one answer, in seconds of real time.
+
+    Parameters
+    ----------
+    connect : float
+        Until there is a connection.
+    read : float
+        Between two pieces of an answer.
+    total : float
+        For all of it.
+    """
+
+    connect: float = 10.0
+    read: float = 30.0
+    total: float = 60.0
+
+
+class Transport(Protocol):
+    """What carries a request: aiohttp's session, or anything that stands in for it."""
+
+    async def send(self, request: Request) -> Response:
+        """Send once.
+
+        Raises
+        ------
+        TransportError
+            When no answer came.
+        """
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+
+
+class HttpTransport:
+    """One aiohttp session, made at the first request and used until closed.
+
+    Parameters
+    ----------
+    timeouts : Timeouts
+        For every request.
+    clock : Clock
+        Told that real work is under way while a request is.
+    proxy : str, optional
+        URL of a proxy; see :func:`environment_proxy`.
+    """
+
+    def __init__(self, timeouts: Timeouts, clock: Clock, *, proxy: str | None = None) -> None:
+        self._timeouts = timeouts
+        self._clock = clock
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Response:
+        """See :meth:`Transport.send`."""
+        try:
+            with self._clock.working():
+                return await self._exchange(request)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _explained(error, request) from error
+
+    async def close(self) -> None:
+        """See :meth:`Transport.close`."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _exchange(self, request: Request) -> Response:
+        # Verbatim (encoded=True): yarl would otherwise rewrite the signature in a tracking URL.
+        async with self._opened().request(
+            request.method,
+            URL(request.url, encoded=True),
+            data=request.body or None,
+            headers=request.headers,
+            allow_redirects=False,
+        ) as answer:
+            return Response(answer.status, joined(answer.headers.items()), await answer.read())
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            limits = self._timeouts
+            # No limit of connections: the pipeline bounds the requests, for here their time-outs would run in a queue.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=limits.total, connect=limits.connect, sock_read=limits.read),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_sent_once,),
+                proxy=self._proxy,
+            )
+        return self._session
+
+
+class _LostError(aiohttp.ClientError):
+    """A connection broke under a request; no class that aiohttp would answer by sending it again."""
+
+
+async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a request whose connection broke."""
+    try:
+        return await handler(request)
+    except _NEVER_SENT:  # some are kinds of those below, but aiohttp does not answer these by sending again
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(str(error) or type(error).__name__) from error
+
+
+def environment_proxy(endpoint: str) -> str | None:
+    """Return the proxy that the environment sets for an https endpoint; plain http never takes one: it'd see the token.
+
+    aiohttp's own ``trust_env`` would read ``.netrc`` too, and refuse its entries beside our Authorization header.
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme != "https" or proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get("https")
+
+
+def _explained(error: Exception, request: Request) -> TransportError:
+    """Say what went wrong, and whether the request can have reached Azure."""
+    where, words = without_query(request.url), _words(error)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        return CertificateError(f"The certificate of {where} is not trusted: {words}", maybe_applied=False)
+    if isinstance(error, _NEVER_SENT):
+        return TransportError(f"No connection to {where}: {words}", maybe_applied=False)
+    return TransportError(f"No answer to {request.method} {where}: {words}", maybe_applied=True)
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, unless it shows a URL, whose signature is a secret."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return text if text and "://" not in text else type(error).__name__

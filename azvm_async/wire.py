@@ -1,0 +1,122 @@
+"""What crosses the wire, as frozen values: the :class:`Request` to send and the :class:`Response` that came.
+
+Everything above speaks in these two, so that the protocol needs no socket and the emulator no client.
+Neither shows a header, a body or the query of a URL in its ``repr``: tokens, scripts and signed URLs live there.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """An HTTP request.
+
+    Parameters
+    ----------
+    method : str
+        Upper-case HTTP method.
+    url : str
+        Absolute URL, sent verbatim: tracking URLs carry a signature.
+    body : bytes
+        Serialised body, empty for none.
+    headers : Mapping[str, str]
+        Headers beside those that the pipeline adds.
+    """
+
+    method: str
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def with_json(cls, method: str, url: str, document: Any) -> Self:
+        """Build a request with a JSON body; ``None`` means no body.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When ``document`` is not JSON.
+        """
+        if document is None:
+            return cls(method, url)
+        body = json.dumps(document, allow_nan=False).encode()
+        return cls(method, url, body, {"content-type": JSON_TYPE})
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {without_query(self.url)}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Response:
+    """An HTTP response.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status code.
+    headers : Mapping[str, str]
+        Lower-case names; what came several times is joined with ``", "`` (see :func:`joined`).
+    body : bytes
+        The whole body.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def with_json(cls, status: int, document: Any, headers: Mapping[str, str] | None = None) -> Self:
+        """Build a response with a JSON body."""
+        return cls(status, {"content-type": JSON_TYPE, **(headers or {})}, json.dumps(document).encode())
+
+    def json(self) -> Any:
+        """Return the parsed body, ``None`` where it is empty.
+
+        Raises
+        ------
+        ValueError
+            When the body is not JSON, or nests deeper than Python parses.
+        """
+        if not self.body.strip():
+            return None
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("the JSON nests too deeply") from error
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the body where it is a JSON object, else an empty mapping: for reading what may not be there."""
+        try:
+            parsed = self.json()
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by lower-case name, repeated ones joined with ``", "`` as RFC 9110 allows (section 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
+
+
+def without_query(url: str) -> str:
+    """Return ``url`` fit to be shown: without its user name and without its query, where signatures are."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(an unreadable URL)"
+    host = parts.netloc.rpartition("@")[2]
+    shown = urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return f"{shown}?…" if parts.query else shown

@@ -1,0 +1,1 @@
+"""Time, virtual and real."""

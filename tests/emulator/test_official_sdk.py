@@ -1,0 +1,225 @@
+"""The official SDK, sync and async, takes the emulator for Azure: whatever it asks, it understands the answer."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
+
+import azure.mgmt.compute
+import azure.mgmt.compute.aio
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+from azure.mgmt.compute.models import HardwareProfile, OSProfile, RunCommandInput, VirtualMachine
+
+from azvm_async.emulator import Emulator
+
+GROUP = "emulated-rg"
+PARAMETERS = VirtualMachine(
+    location="westeurope",
+    hardware_profile=HardwareProfile(vm_size="Standard_B1s"),
+    os_profile=OSProfile(computer_name="new", admin_username="azure", admin_password="hunter2!"),
+    tags={"made": "by the SDK"},
+)
+SCRIPT = {"location": "westeurope", "properties": {"source": {"script": "echo from the SDK"}}}
+
+
+class Bearer(SansIOHTTPPolicy):
+    """Sets the header on plain http, where the SDK's own policy refuses to."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def on_request(self, request: Any) -> None:
+        """Set the header."""
+        request.http_request.headers["Authorization"] = f"Bearer {self.token}"
+
+
+class Unused:
+    """A credential that nobody asks."""
+
+    def get_token(self, *_: str, **__: Any) -> AccessToken:
+        """Fail."""
+        raise AssertionError
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class Official(NamedTuple):
+    """One of the two SDKs, called in one way: each call is awaited to its end."""
+
+    client: Any
+
+    async def __call__(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call ``group.method``; wait for the end of what it begins, and gather what it lists."""
+        group, _, method = name.rpartition(".")
+        called = getattr(getattr(self.client, group or "virtual_machines"), method)
+        if isinstance(self.client, azure.mgmt.compute.ComputeManagementClient):
+            return await asyncio.to_thread(sync_result, called, *arguments, **options)
+        return await async_result(called(*arguments, **options))
+
+
+def sync_result(called: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return what a call of the sync SDK comes to."""
+    answer = called(*arguments, **options)
+    if hasattr(answer, "result"):
+        return answer.result()
+    return list(answer) if hasattr(answer, "by_page") else answer
+
+
+async def async_result(answer: Any) -> Any:
+    """Return what a call of the async SDK comes to."""
+    if hasattr(answer, "by_page"):
+        return [item async for item in answer]
+    answer = await answer if inspect.isawaitable(answer) else answer
+    return await answer.result() if hasattr(answer, "polling_method") else answer
+
+
+@pytest.fixture(params=["sync", "async"])
+async def official(request: pytest.FixtureRequest, served: Emulator) -> AsyncIterator[Official]:
+    """Both SDKs in turn, polling as fast as they can, retrying nothing."""
+    token = (await served.credential().get_token()).token
+    options = {
+        "base_url": served.endpoint,
+        "authentication_policy": Bearer(token),
+        "polling_interval": 0.02,
+        "retry_total": 0,
+    }
+    if request.param == "sync":
+        with azure.mgmt.compute.ComputeManagementClient(Unused(), served.subscription, **options) as client:
+            yield Official(client)
+    else:
+        async with azure.mgmt.compute.aio.ComputeManagementClient(Unused(), served.subscription, **options) as client:
+            yield Official(client)
+
+
+@pytest.mark.parametrize(
+    ("method", "before", "after"),
+    [
+        ("begin_start", "deallocated", "running"),
+        ("begin_power_off", "running", "stopped"),
+        ("begin_deallocate", "running", "deallocated"),
+        ("begin_restart", "running", "running"),
+        ("begin_redeploy", "running", "running"),
+        ("begin_reapply", "running", "running"),
+        ("begin_reimage", "running", "running"),
+    ],
+)
+async def test_an_action_ends_well(served: Emulator, official: Official, method: str, before: str, after: str):
+    served.add_vm("vm1", power=before)
+    assert await official(method, GROUP, "vm1") is None
+    assert (served.vm("vm1").power_state, served.vm("vm1").provisioning_state) == (after, "Succeeded")
+
+
+async def test_a_vm_is_created(official: Official):
+    made = await official("begin_create_or_update", GROUP, "new", PARAMETERS)
+    assert (made.name, made.provisioning_state, made.tags) == ("new", "Succeeded", {"made": "by the SDK"})
+    assert (made.hardware_profile.vm_size, made.os_profile.admin_password) == ("Standard_B1s", None)
+
+
+async def test_a_vm_is_updated(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running")
+    changed = await official("begin_update", GROUP, "vm1", {"tags": {"a": "b"}})
+    assert (changed.tags, changed.provisioning_state) == ({"a": "b"}, "Succeeded")
+
+
+async def test_a_vm_is_deleted(served: Emulator, official: Official):
+    served.add_vm("vm1")
+    assert await official("begin_delete", GROUP, "vm1", force_deletion=True) is None
+    with pytest.raises(KeyError):
+        served.vm("vm1")
+
+
+async def test_a_vm_that_is_not_there_is_deleted_too(official: Official):
+    assert await official("begin_delete", GROUP, "ghost") is None
+
+
+async def test_get_brings_the_instance_view(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running", size="Standard_D2s_v5")
+    shown = await official("get", GROUP, "vm1", expand="instanceView")
+    assert shown.hardware_profile.vm_size == "Standard_D2s_v5"
+    assert [status.code for status in shown.instance_view.statuses] == [
+        "ProvisioningState/succeeded",
+        "PowerState/running",
+    ]
+
+
+async def test_the_instance_view_is_understood(served: Emulator, official: Official):
+    served.add_vm("vm1")
+    view = await official("instance_view", GROUP, "vm1")
+    assert view.statuses[1].display_status == "VM deallocated"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options"),
+    [("list", [GROUP], {}), ("list_all", [], {"status_only": "true"}), ("list_by_location", ["westeurope"], {})],
+)
+async def test_lists_are_read_to_their_end(
+    served: Emulator, official: Official, method: str, arguments: list[str], options: dict[str, str]
+):
+    for number in range(3):
+        served.add_vm(f"vm{number}")
+    assert [vm.name for vm in await official(method, *arguments, **options)] == ["vm0", "vm1", "vm2"]
+
+
+async def test_an_eviction_is_accepted(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running")
+    assert await official("simulate_eviction", GROUP, "vm1") is None
+
+
+async def test_the_action_run_command_brings_the_output(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running")
+    body = RunCommandInput(command_id="RunShellScript", script=["echo from the SDK"])
+    result = await official("begin_run_command", GROUP, "vm1", body)
+    assert "[stdout]\nfrom the SDK\n" in result.value[0].message
+
+
+async def test_a_managed_run_command_is_made_and_read_and_listed_and_deleted(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running")
+    commands = "virtual_machine_run_commands"
+    made = await official(f"{commands}.begin_create_or_update", GROUP, "vm1", "hello", SCRIPT)
+    shown = await official(f"{commands}.get_by_virtual_machine", GROUP, "vm1", "hello", expand="instanceView")
+    listed = await official(f"{commands}.list_by_virtual_machine", GROUP, "vm1")
+    await official(f"{commands}.begin_delete", GROUP, "vm1", "hello")
+    assert (made.provisioning_state, shown.instance_view.output) == ("Succeeded", "from the SDK\n")
+    assert (shown.instance_view.execution_state, shown.instance_view.exit_code) == ("Succeeded", 0)
+    assert [each.name for each in listed] == ["hello"]
+    assert await official(f"{commands}.list_by_virtual_machine", GROUP, "vm1") == []
+
+
+async def test_a_missing_vm_is_the_sdks_not_found(official: Official):
+    with pytest.raises(ResourceNotFoundError) as caught:
+        await official("begin_start", GROUP, "ghost")
+    assert caught.value.error.code == "ResourceNotFound"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("nowhere", "vm1"), "ResourceGroupNotFound"), ((GROUP, "ghost"), "ResourceNotFound")]
+)
+async def test_what_is_missing_has_its_code(official: Official, arguments: tuple[str, str], code: str):
+    with pytest.raises(ResourceNotFoundError) as caught:
+        await official("get", *arguments)
+    assert caught.value.error.code == code
+
+
+async def test_a_conflict_has_its_code(served: Emulator, official: Official):
+    served.add_vm("vm1")
+    with pytest.raises(HttpResponseError) as caught:
+        await official("virtual_machine_run_commands.begin_create_or_update", GROUP, "vm1", "x", SCRIPT)
+    assert (caught.value.status_code, caught.value.error.code) == (409, "OperationNotAllowed")
+
+
+async def test_a_failed_operation_has_its_code(served: Emulator, official: Official):
+    served.add_vm("vm1", power="running")
+    failing = {"source": {"script": "exit 1"}, "treatFailureAsDeploymentFailure": True}
+    with pytest.raises(HttpResponseError) as caught:
+        await official(
+            "virtual_machine_run_commands.begin_create_or_update",
+            GROUP,
+            "vm1",
+            "x",
+            {"location": "westeurope", "properties": failing},
+        )
+    assert caught.value.error.code == "RunCommandScriptFailed"

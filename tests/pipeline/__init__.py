@@ -1,0 +1,1 @@
+"""How the pipeline signs, repeats and gives up."""

@@ -1,0 +1,171 @@
+"""What is sent again, how often, and what is raised in the end: the table of ``protocol/repeat.py``, over the pipeline."""
+
+from collections.abc import Callable
+
+import pytest
+
+from azvm_async.errors import (
+    CertificateError,
+    Conflict,
+    NotFound,
+    OutcomeUnknown,
+    RequestRefused,
+    Throttled,
+    TransportError,
+)
+from azvm_async.protocol.repeat import Repeat
+from azvm_async.wire import Response
+from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
+
+ATTEMPTS = 3
+HAPPENED: dict[str, Callable[[], Response | Exception]] = {
+    "never sent": unsent,
+    "429": lambda: refused(429),
+    "408": lambda: refused(408),
+    "500": lambda: refused(500),
+    "503": lambda: refused(503),
+    "lost": lost,
+    "409": lambda: refused(409),
+    "untrusted": lambda: CertificateError("Not trusted", maybe_applied=False),
+}
+AGAIN, ONCE = ATTEMPTS, 1
+ANSWERED = ("408", "500", "503")
+ALWAYS, AFTER_ANSWERS, AFTER_REFUSALS, NEVER = Repeat.ALWAYS, Repeat.ANSWERED, Repeat.REFUSED, Repeat.NEVER
+
+WRITES = [
+    *[("never sent", policy, AGAIN, TransportError) for policy in Repeat],
+    *[("429", policy, AGAIN, Throttled) for policy in (ALWAYS, AFTER_ANSWERS, AFTER_REFUSALS)],
+    ("429", NEVER, ONCE, Throttled),
+    *[(status, policy, AGAIN, RequestRefused) for status in ANSWERED for policy in (ALWAYS, AFTER_ANSWERS)],
+    *[(status, AFTER_REFUSALS, ONCE, OutcomeUnknown) for status in ANSWERED],
+    *[(status, NEVER, ONCE, RequestRefused) for status in ANSWERED],
+    ("lost", ALWAYS, AGAIN, OutcomeUnknown),
+    *[("lost", policy, ONCE, OutcomeUnknown) for policy in (AFTER_ANSWERS, AFTER_REFUSALS, NEVER)],
+    *[("409", policy, ONCE, Conflict) for policy in Repeat],
+    *[("untrusted", policy, ONCE, CertificateError) for policy in Repeat],
+]
+READS = [
+    ("lost", ALWAYS, AGAIN, TransportError),
+    *[("lost", policy, ONCE, TransportError) for policy in (AFTER_ANSWERS, AFTER_REFUSALS, NEVER)],
+    *[(status, AFTER_REFUSALS, ONCE, RequestRefused) for status in ANSWERED],
+    ("503", ALWAYS, AGAIN, RequestRefused),
+]
+
+Build = Callable[..., Line]
+
+
+def name(value: object) -> str:
+    """Name a parameter in a test's id."""
+    return value.__name__ if isinstance(value, type) else str(getattr(value, "value", value))
+
+
+def test_the_table_of_writes_has_a_row_for_each_policy_and_happening():
+    assert {row[:2] for row in WRITES} == {(happened, policy) for happened in HAPPENED for policy in Repeat}
+
+
+@pytest.mark.parametrize(("happened", "policy", "sendings", "kind"), WRITES, ids=name)
+async def test_a_write_that_never_succeeds(line: Build, happened: str, policy: Repeat, sendings: int, kind: type):
+    sending = line(HAPPENED[happened](), attempts=ATTEMPTS)
+    error = await sending.failure(policy)
+    assert (len(sending.sent), type(error)) == (sendings, kind)
+
+
+@pytest.mark.parametrize(("happened", "policy", "sendings", "kind"), READS, ids=name)
+async def test_a_read_that_never_succeeds(line: Build, happened: str, policy: Repeat, sendings: int, kind: type):
+    sending = line(HAPPENED[happened](), attempts=ATTEMPTS)
+    error = await sending.failure(policy, GET)
+    assert (len(sending.sent), type(error)) == (sendings, kind)
+
+
+@pytest.mark.parametrize(("happened", "policy"), [row[:2] for row in WRITES if row[2] == AGAIN], ids=name)
+async def test_a_write_that_succeeds_the_second_time(line: Build, happened: str, policy: Repeat):
+    sending = line(HAPPENED[happened](), OK)
+    assert await sending.send(policy) is OK
+    assert len(sending.sent) == 2
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 6])
+async def test_attempts_are_counted_from_the_first(line: Build, attempts: int):
+    sending = line(refused(503), attempts=attempts)
+    await sending.failure()
+    assert len(sending.sent) == attempts
+
+
+async def test_the_last_error_is_the_one_that_is_raised(line: Build):
+    error = await line(refused(503, "First"), refused(500, "Second"), refused(429, "Third")).failure()
+    assert error.code == "Third"
+
+
+async def test_what_was_lost_and_then_never_sent_is_unknown(line: Build):
+    sending = line(lost(), unsent())
+    error = await sending.failure()
+    assert (type(error), len(sending.sent)) == (OutcomeUnknown, ATTEMPTS)
+
+
+async def test_what_was_lost_and_then_throttled_to_the_end_is_unknown(line: Build):
+    assert type(await line(lost(), refused(429)).failure()) is OutcomeUnknown
+
+
+async def test_what_was_lost_and_then_answered_in_vain_is_unknown(line: Build):
+    assert type(await line(lost(), refused(503)).failure()) is OutcomeUnknown
+
+
+async def test_what_was_throttled_and_then_lost_is_unknown(line: Build):
+    sending = line(refused(429), lost())
+    error = await sending.failure(Repeat.REFUSED)
+    assert (type(error), len(sending.sent)) == (OutcomeUnknown, 2)
+
+
+async def test_what_was_never_sent_and_then_answered_in_vain_is_unknown_where_it_must_happen_once(line: Build):
+    sending = line(unsent(), refused(503))
+    error = await sending.failure(Repeat.REFUSED)
+    assert (type(error), len(sending.sent)) == (OutcomeUnknown, 2)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, RequestRefused), (404, NotFound), (409, Conflict)])
+async def test_a_clear_refusal_after_a_lost_answer_is_raised_as_it_is(line: Build, status: int, kind: type):
+    sending = line(lost(), refused(status))
+    error = await sending.failure()
+    assert (type(error), len(sending.sent)) == (kind, 2)
+
+
+async def test_a_read_that_was_lost_and_then_never_sent_is_no_unknown_outcome(line: Build):
+    assert type(await line(lost(), unsent()).failure(Repeat.ALWAYS, GET)) is TransportError
+
+
+async def test_an_unknown_outcome_names_the_vm_and_what_azure_said(line: Build):
+    error = await line(refused(503, "ServerBusy", x_ms_request_id="r-1")).failure(Repeat.REFUSED)
+    assert (error.vm, error.status, error.code, error.request_id) == (VM, 503, "ServerBusy", "r-1")
+
+
+async def test_an_unknown_outcome_names_the_id_that_the_request_went_out_with(line: Build):
+    sending = line(lost())
+    error = await sending.failure(Repeat.NEVER)
+    assert error.client_request_id == sending.sent[0].request.headers["x-ms-client-request-id"]
+
+
+async def test_an_unknown_outcome_keeps_its_cause(line: Build):
+    cause = lost()
+    assert (await line(cause).failure(Repeat.NEVER)).__cause__ is cause
+
+
+async def test_an_error_that_is_no_answer_and_no_network_trouble_is_not_repeated(line: Build):
+    sending = line(ZeroDivisionError("a defect"))
+    with pytest.raises(ZeroDivisionError):
+        await sending.send(Repeat.ALWAYS)
+    assert len(sending.sent) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 399])
+async def test_below_400_is_an_answer(line: Build, status: int):
+    assert (await line(Response(status)).send()).status == status
+
+
+async def test_where_the_first_sending_succeeds_tenacity_is_not_entered(line: Build, monkeypatch: pytest.MonkeyPatch):
+    def entered(**_: object) -> None:
+        raise ZeroDivisionError("tenacity was entered")
+
+    monkeypatch.setattr("azvm_async.pipeline.AsyncRetrying", entered)
+    assert await line(OK).send() is OK
+    with pytest.raises(ZeroDivisionError):  # the control: the trap works
+        await line(refused(503)).send()

@@ -1,0 +1,1 @@
+"""Tests of the pure protocol core: no sockets, no clock, no sleeping."""

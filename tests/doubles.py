@@ -32,6 +32,9 @@ class Sent(NamedTuple):
         return self.request.headers["authorization"].removeprefix("Bearer ")
 
 
+Step = Response | Exception | Callable[[Request], Response]
+
+
 class ScriptedTransport:
     """Answers each request with the next step of a script; the last step holds for all that follow.
 
@@ -39,24 +42,30 @@ class ScriptedTransport:
     ----------
     clock : Clock
         Tells when requests came.
-    steps : Response or Exception
-        What is answered, or raised.
+    steps : Response, Exception or callable
+        What is answered, or raised, or makes an answer of a request.
+    delay : float
+        Seconds that each answer takes.
     """
 
-    def __init__(self, clock: Clock, *steps: Response | Exception) -> None:
+    def __init__(self, clock: Clock, *steps: Step, delay: float = 0.0) -> None:
         self.sent: list[Sent] = []
+        self.under_way = 0
         self.closed = False
         self.steps = list(steps) or [Response(200)]
         self._clock = clock
+        self._delay = delay
 
     async def send(self, request: Request) -> Response:
         """Send once."""
         self.sent.append(Sent(request, self._clock.monotonic()))
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        await asyncio.sleep(0)
+        self.under_way += 1
+        await self._clock.sleep(self._delay)
+        self.under_way -= 1
         if isinstance(step, Exception):
             raise step
-        return step
+        return step if isinstance(step, Response) else step(request)
 
     async def close(self) -> None:
         """Note that it was closed."""

@@ -1,7 +1,8 @@
-"""A stand-in for the network: answers in the order given, and keeps what was asked."""
+"""A client whose network is a script, and the answers that scripts are made of."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+
+from doubles import Credential, ScriptedTransport, Step
 
 from azvm_async import AzureVMClient, TransportError, VirtualClock
 from azvm_async.wire import Request, Response
@@ -18,44 +19,23 @@ SUCCEEDED = Response.with_json(200, {"status": "Succeeded"})
 FAILED = Response.with_json(200, {"status": "Failed", "error": {"code": "AllocationFailed", "message": "No room."}})
 FORBIDDEN = Response.with_json(403, {"error": {"code": "AuthorizationFailed", "message": "No."}})
 
-Answer = Response | Exception | Callable[[Request], Response]
 
+class Script(ScriptedTransport):
+    """A scripted transport, and a client on it."""
 
-class Credential:
-    """Gives one token for ever."""
+    def __init__(self, clock: VirtualClock, steps: Iterable[Step], delay: float = 0.0) -> None:
+        super().__init__(clock, *steps, delay=delay)
+        self.clock = clock
 
-    async def get_token(self, *_scopes: str, **_options: object) -> "Credential":
-        return self
-
-    token = "a-token"
-    expires_on = 1e12
-
-
-class Script:
-    """A transport that gives one answer a request; the last one for all further requests."""
-
-    def __init__(self, clock: VirtualClock, answers: Iterable[Answer], delay: float = 0.0) -> None:
-        self.requests: list[Request] = []
-        self.under_way = 0
-        self._clock = clock
-        self._answers = list(answers)
-        self._delay = delay
-
-    async def send(self, request: Request) -> Response:
-        self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        self.under_way += 1
-        await self._clock.sleep(self._delay)
-        self.under_way -= 1
-        if isinstance(answer, Exception):
-            raise answer
-        return answer(request) if callable(answer) else answer
-
-    async def close(self) -> None:
-        await asyncio.sleep(0)
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked."""
+        return [sent.request for sent in self.sent]
 
     def client(self) -> AzureVMClient:
-        return AzureVMClient(SUBSCRIPTION, "group", Credential(), ENDPOINT, clock=self._clock, transport=self)
+        """Return a client that asks here."""
+        credential = Credential(self.clock, lifetime=1e9)
+        return AzureVMClient(SUBSCRIPTION, "group", credential, ENDPOINT, clock=self.clock, transport=self)
 
 
 def lost() -> TransportError:

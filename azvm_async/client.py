@@ -8,6 +8,7 @@ import logging
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
 from enum import Enum
 from functools import partial
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from azvm_async.clock import Clock, SystemClock
 from azvm_async.credential import TokenSource
-from azvm_async.errors import InvalidRequest
+from azvm_async.errors import InvalidRequest, RequestRefused
 from azvm_async.operation import Operation, Submission
 from azvm_async.outbox import Outbox
 from azvm_async.pipeline import Pipeline, Retry
@@ -90,9 +91,11 @@ class AzureVMClient:
         transport: Transport | None = None,
     ) -> None:
         home = cloud_named(cloud)
+        if credential is not None and not hasattr(credential, "get_token"):
+            raise InvalidRequest(f"A {type(credential).__name__} is no credential: it has no get_token")
         self.subscription = checked_subscription(subscription)
         self.resource_group = checked_resource_group(resource_group)
-        self.endpoint = urls.endpoint(endpoint or home.endpoint)
+        self.endpoint = urls.endpoint(home.endpoint if endpoint is None else endpoint)
         self._clock = clock or SystemClock()
         self._pipeline = Pipeline(
             self.endpoint,
@@ -105,6 +108,7 @@ class AzureVMClient:
         self._poller = Poller(self._pipeline.poll, self._clock, self._now)
         self._outbox = Outbox(self._pipeline, self._poller, self._now)
         self._reader = Reader(self._pipeline, self.endpoint)
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,11 +119,18 @@ class AzureVMClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of connections and stop polling. Operations go on in Azure; :attr:`outstanding` keeps their tokens."""
-        await self._outbox.close()
-        await self._poller.close()
-        await self._pipeline.close()
-        self._say_what_goes_on()
+        """Let go of connections and stop polling. Operations go on in Azure; :attr:`outstanding` keeps their tokens.
+
+        Submissions under way are given five seconds to be answered. Closing again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        async with AsyncExitStack() as stack:  # each in its turn, whatever happens to the one before
+            stack.callback(self._say_what_goes_on)
+            stack.push_async_callback(self._pipeline.close)
+            stack.push_async_callback(self._poller.close)
+            stack.push_async_callback(self._outbox.close)
 
     @property
     def outstanding(self) -> list[Operation[Any]]:
@@ -203,7 +214,7 @@ class AzureVMClient:
         return self._act(vm.SIMULATE_EVICTION, name)
 
     def delete(self, name: str, force: bool = False) -> Submission[None]:
-        """Delete a VM, and what is set to go with it. One that is not there is a success.
+        """Delete a VM, and what is set to go with it. One that is not there is a success, as Azure has it (204).
 
         Parameters
         ----------
@@ -256,8 +267,10 @@ class AzureVMClient:
         A token that is resumed after the run command was deleted finds nothing any more: use ``keep`` where the result
         must outlive a crash at that moment. REST reference: "Virtual Machine Run Commands - Create Or Update".
         """
+        if not isinstance(location, str | None):
+            raise InvalidRequest(f"A region is named by a str, not by {location!r}")
         wanted = Script(script, parameters or {}, protected_parameters or {}, timeout, run_as_user)
-        return Submission(self._run(name, wanted, location, keep=keep))
+        return Submission(self._run(name, wanted, location, keep=keep), self._clock)
 
     def begin(
         self,
@@ -297,7 +310,7 @@ class AzureVMClient:
             When an argument can't be.
         """
         request = partial(self._request, method, path_or_url, json, api_version)
-        return Submission(self._begin(request, final_state_via, repeat))
+        return Submission(self._begin(request, final_state_via, repeat), self._clock)
 
     def resume(self, token: str | Mapping[str, Any]) -> Operation[Any]:
         """Take an operation up again, also one of another process. Sends nothing by itself.
@@ -350,7 +363,7 @@ class AzureVMClient:
         return VmId.parse(name, self.subscription, self.resource_group)
 
     def _act(self, verb: vm.Verb, name: str, **query: str | None) -> Submission[None]:
-        return Submission(self._operate(verb, name, query))
+        return Submission(self._operate(verb, name, query), self._clock)
 
     async def _operate(self, verb: vm.Verb, name: str, query: Mapping[str, str | None]) -> Operation[None]:
         target = self._vm(name)
@@ -364,7 +377,11 @@ class AzureVMClient:
         region = location or await self._reader.location(target)
         request = Request.with_json("PUT", url, {"location": region, "properties": properties})
         begin = partial(run_command.begin, about, request, keep=keep)
-        return await self._outbox.submit(about, request, Repeat.REFUSED, begin)
+        try:
+            return await self._outbox.submit(about, request, Repeat.REFUSED, begin)
+        except RequestRefused:
+            self._reader.forget(target)  # it may have been made anew, in another region
+            raise
 
     async def _begin(self, request: Callable[[], Request], final_state_via: str | None, repeat: str) -> Operation[Any]:
         final = None if final_state_via is None else _one_of(FinalState, final_state_via, "final_state_via")
@@ -375,7 +392,9 @@ class AzureVMClient:
 
     def _request(self, method: str, path_or_url: str, json: Any, api_version: str | None) -> Request:
         """Build a request of a caller's own, or say what is wrong with it."""
-        if method.upper() not in METHODS:
+        if not isinstance(path_or_url, str):
+            raise InvalidRequest(f"The path is a str, not a {type(path_or_url).__name__}")
+        if not isinstance(method, str) or method.upper() not in METHODS:
             raise InvalidRequest(f"{method!r} is not a method of Resource Manager; {', '.join(sorted(METHODS))} are")
         url = self.endpoint + path_or_url if path_or_url.startswith("/") else path_or_url
         if not urls.is_on(url, self.endpoint):

@@ -96,7 +96,7 @@ class VirtualClock:
     request counts as work from its first byte to its last, so the server's part of it does too.
     """
 
-    patience = 30
+    patience = 12
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azvm_async.clock import Clock
-from azvm_async.errors import AuthenticationError, ClientClosed, fresh
+from azvm_async.errors import AuthenticationError, ClientClosed, TransportError, fresh
 
 RENEW_AHEAD = 300.0
 """Seconds before its end at which a token's successor is fetched, as azure-core does."""
@@ -129,7 +129,7 @@ class TokenSource:
         """Renew a token in its last seconds; where that fails, they must do."""
         try:
             return await self._renewed(None)
-        except AuthenticationError:
+        except (AuthenticationError, TransportError):
             return token
 
     async def _renewed(self, claims: str | None) -> _Token:
@@ -137,7 +137,7 @@ class TokenSource:
         renewal = self._renewing(claims)
         try:
             return await asyncio.shield(renewal)
-        except AuthenticationError as error:
+        except (AuthenticationError, TransportError) as error:
             raise fresh(error) from error.__cause__
         except asyncio.CancelledError:
             if self._closed and renewal.cancelled():
@@ -160,7 +160,7 @@ class TokenSource:
             with self._clock.working():
                 self._token = _read(await self._ask(claims), self._now(), claims)
         except Exception as error:
-            raise AuthenticationError(_no_token(error)) from error
+            raise _failure(error) from error
         return self._token
 
     async def _ask(self, claims: str | None) -> Any:
@@ -195,16 +195,24 @@ def _read(answer: Any, now: float, claims: str | None) -> _Token:
     expires = float(answer.expires_on)
     ahead = min(RENEW_AHEAD, max(0.0, expires - now) / 2)
     renew = float(getattr(answer, "refresh_on", None) or expires - ahead)
-    return _Token(str(answer.token), expires, renew, claims)
+    text = str(answer.token)
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("the credential's token holds what no header may hold")
+    return _Token(text, expires, renew, claims)
 
 
-def _no_token(error: Exception) -> str:
-    """Say that there is no token, with the credential's own first line: the rest of it can be pages."""
-    lines = str(error).strip().splitlines()
-    return f"No token could be had: {lines[0].rstrip('.') if lines else type(error).__name__}"
+def _failure(error: Exception) -> AuthenticationError | TransportError:
+    """Tell a sign-in that failed from one that could not be reached: that may come right by itself."""
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError  # noqa: PLC0415 - see above
+
+    lines = str(error).strip().splitlines()  # the first says it; the rest of an azure-identity message can be pages
+    what = lines[0].rstrip(".") if lines else type(error).__name__
+    if isinstance(error, OSError | ServiceRequestError | ServiceResponseError):
+        return TransportError(f"The sign-in could not be reached: {what}", maybe_applied=False)
+    return AuthenticationError(f"No token could be had: {what}")
 
 
 def _observed(renewal: "asyncio.Task[_Token]") -> None:
-    """Log a failed renewal that nobody may be waiting for; who waits gets the error."""
+    """Say that a renewal failed, which may be in the background; who waits for it gets the error too."""
     if not renewal.cancelled() and renewal.exception() is not None:
-        _log.debug("A token could not be renewed: %s", renewal.exception())
+        _log.warning("A token could not be renewed: %s", renewal.exception())

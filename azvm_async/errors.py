@@ -107,7 +107,9 @@ class NotFound(RequestRefused):
 class Conflict(RequestRefused):
     """The resource's present state does not allow this (409)."""
 
-    advice = "Another operation may be running on it: wait for that, or look at 'client.instance_view(name)'"
+    advice = (
+        "Another operation may be running on it, or it may have to be started first: 'client.instance_view(name)' shows"
+    )
 
 
 class Throttled(RequestRefused):
@@ -139,15 +141,22 @@ class WaitTimeout(AzureVMError, TimeoutError):
 
     Attributes
     ----------
-    operation : Operation
-        The handle: await it again, or keep ``operation.token``.
+    operation : Operation or None
+        The handle: await it again. ``None`` where Azure had not answered yet, and in another process, for the handle
+        belongs to its client.
+    token : str or None
+        What the operation is resumed from.
     """
 
-    advice = "The operation goes on: await the handle again ('.operation' of this error), or keep its token for later"
+    advice = "It may well go on: await the handle again ('.operation' of this error), or keep its token for later"
 
-    def __init__(self, what: str, *, operation: Any = None, vm: str | None = None) -> None:
+    def __init__(self, what: str, *, operation: Any = None, token: str | None = None, vm: str | None = None) -> None:
         super().__init__(what, vm=vm)
         self.operation = operation
+        self.token = token
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, {**self.__dict__, "operation": None})
 
 
 class StatusUnreadable(AzureVMError):
@@ -193,7 +202,7 @@ class OutcomeUnknown(AzureVMError):
 class ClientClosed(AzureVMError):
     """The client was closed while this was being awaited; the operation goes on in Azure."""
 
-    advice = "Resume it in another client with the handle's token"
+    advice = "Make another client; an operation that goes on is resumed there by its handle's token"
 
 
 Error = TypeVar("Error", bound=AzureVMError)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from azvm_async.clock import Clock
-from azvm_async.errors import AzureVMError, WaitTimeout, fresh
+from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout, fresh
 from azvm_async.protocol import tokens
 from azvm_async.protocol.machine import About, Failure, Machine, Success
 
@@ -79,9 +79,9 @@ class Tracked:
         """Whether anybody still holds the handle."""
         return self._handle is not None and self._handle() is not None
 
-    def move(self, machine: Machine) -> None:
-        """Take in a new state, and tell who listens."""
-        before, self.machine, self.trouble = self.machine, machine, None
+    def move(self, machine: Machine, trouble: AzureVMError | None) -> None:
+        """Take in a new state, or why the last read brought none, and tell who listens."""
+        before, self.machine, self.trouble = self.machine, machine, trouble
         if self.updates and update_of(before) != update_of(machine):
             for updates in list(self.updates):
                 updates.put(update_of(machine))
@@ -199,13 +199,14 @@ class Operation(Generic[T_co]):
         """
         if timeout is None:
             return await self._wait()
+        check_timeout(timeout)
         try:
             async with self._driver.clock.timeout(timeout):
                 return await self._wait()
         except TimeoutError:
             about = self.about
             what = f"The {about} did not end within {timeout:g} s"
-            raise WaitTimeout(what, operation=self, vm=about.resource) from None
+            raise WaitTimeout(what, operation=self, token=self.token, vm=about.resource) from self.trouble
 
     def updates(self) -> "Updates":
         """Return the changes of state as they come, the present state first: ``async for update in op.updates()``.
@@ -275,18 +276,15 @@ class Updates(AsyncIterator[Update]):
 
     async def __anext__(self) -> Update:
         while not self._kept:
+            trouble, self._trouble = self._trouble, None
+            if trouble is not None:
+                raise fresh(trouble)
             if self._operation.done:
                 raise StopAsyncIteration
-            await self._more()
+            self._operation._driver.watch(self._tracked)  # noqa: SLF001 - as above
+            self._news.clear()
+            await self._news.wait()
         return self._kept.popleft()
-
-    async def _more(self) -> None:
-        self._operation._driver.watch(self._tracked)  # noqa: SLF001 - as above
-        self._news.clear()
-        await self._news.wait()
-        trouble, self._trouble = self._trouble, None
-        if trouble is not None and not self._kept:
-            raise fresh(trouble)
 
 
 class Submission(Coroutine[Any, Any, Operation[T_co]]):
@@ -295,13 +293,33 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
     A coroutine object, so that ``asyncio.gather``, ``TaskGroup.create_task`` and ``create_task`` take it.
     """
 
-    def __init__(self, submitting: Coroutine[Any, Any, Operation[T_co]]) -> None:
+    def __init__(self, submitting: Coroutine[Any, Any, Operation[T_co]], clock: Clock) -> None:
         self._submitting = submitting
+        self._clock = clock
 
     async def result(self, timeout: float | None = None) -> T_co:
-        """Submit, then wait as :meth:`Operation.result` does; ``timeout`` (seconds) counts from Azure's acceptance."""
-        operation = await self._submitting
-        return await operation.result(timeout)
+        """Submit, then wait as :meth:`Operation.result` does, all within ``timeout`` seconds.
+
+        Raises
+        ------
+        WaitTimeout
+            When they pass before Azure answered, too: it then has no operation, and if there is to be one, it is found
+            in ``client.outstanding``.
+        """
+        if timeout is None:
+            return await (await self._submitting).result()
+        try:
+            check_timeout(timeout)
+        except InvalidRequest:
+            self._submitting.close()
+            raise
+        deadline = self._clock.monotonic() + timeout
+        try:
+            async with self._clock.timeout(timeout):
+                operation = await self._submitting
+        except TimeoutError:
+            raise WaitTimeout(f"Azure did not accept the operation within {timeout:g} s") from None
+        return await operation.result(max(0.0, deadline - self._clock.monotonic()))
 
     def __await__(self) -> Generator[Any, Any, Operation[T_co]]:
         return self._submitting.__await__()
@@ -317,6 +335,18 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
     def close(self) -> None:
         """See :class:`collections.abc.Coroutine`."""
         self._submitting.close()
+
+
+def check_timeout(timeout: object) -> None:
+    """Refuse what can't be a time-out, before anything is sent.
+
+    Raises
+    ------
+    InvalidRequest
+        For what is no number of seconds, 0 or more.
+    """
+    if not isinstance(timeout, int | float) or not timeout >= 0:  # NaN is neither more nor less
+        raise InvalidRequest(f"A time-out is 0 seconds or more, not {timeout!r}")
 
 
 def update_of(machine: Machine) -> Update:

@@ -1,17 +1,19 @@
 """Submissions under way, each in a task of the client, so that cancelling a caller never loses an operation.
 
-Who is cancelled before the first byte leaves has sent nothing. After that the submission is carried to its end here, and
-its handle is found in ``client.outstanding``.
+Who is cancelled while nothing can have been done has sent nothing: before the first byte leaves, or between two tries of
+which the first is known to have failed. Otherwise the submission is carried to its end here, and its handle is found in
+``client.outstanding``.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from azvm_async.errors import AzureVMError
+from azvm_async.errors import AzureVMError, ClientClosed, OutcomeUnknown
 from azvm_async.operation import Operation
-from azvm_async.pipeline import Pipeline
+from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.poller import Poller
 from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
@@ -19,7 +21,7 @@ from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Request, Response
 
 GRACE = 5.0
-"""Seconds that a client that is being closed gives to submissions whose caller is gone."""
+"""Seconds that a client that is being closed gives to submissions under way."""
 
 Begin = Callable[[Response, Moment], Machine]
 
@@ -43,7 +45,8 @@ class Outbox:
         self._pipeline = pipeline
         self._poller = poller
         self._now = now
-        self._tasks: set[asyncio.Task[Operation[Any]]] = set()
+        self._under_way: dict[asyncio.Task[Operation[Any]], tuple[About, Sending]] = {}
+        self._closed = False
 
     async def submit(self, about: About, request: Request, repeat: Repeat, begin: Begin) -> Operation[Any]:
         """Send a request, and return the handle of what it began.
@@ -62,44 +65,63 @@ class Outbox:
         Raises
         ------
         AzureVMError
-            What :meth:`Pipeline.send` and ``begin`` raise.
+            What :meth:`Pipeline.send` and ``begin`` raise; ClientClosed and OutcomeUnknown also where the client is
+            closed before there is an answer.
         """
-        sent = asyncio.Event()
-        task = asyncio.create_task(self._deliver(about, request, repeat, begin, sent))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._closed:
+            raise ClientClosed("The client is closed; nothing was sent", vm=about.resource)
+        sending = Sending()
+        task = asyncio.create_task(self._deliver(about, request, repeat, begin, sending))
+        self._under_way[task] = about, sending
+        task.add_done_callback(self._under_way.pop)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._abandon(task, sent)
+            if task.cancelled():  # by close(), not by the caller
+                raise _cut_off(about, sending) from None
+            _abandon(task, sending)
             raise
+        finally:
+            del task  # whoever keeps the traceback must not keep the handle, or it would be polled
 
     async def close(self) -> None:
-        """Let submissions whose caller is gone come to their end, for a short time."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=GRACE)
-        for task in late:
+        """Let submissions under way come to their end, for a short time; take no more."""
+        self._closed = True
+        with contextlib.suppress(TimeoutError):
+            async with self._poller.clock.timeout(GRACE):
+                while self._under_way:
+                    await asyncio.wait(self._under_way)
+        await self._cut_off()
+
+    async def _cut_off(self) -> None:
+        late = dict(self._under_way)
+        for task, (about, sending) in late.items():
             task.cancel()
+            if sending.in_doubt and sending.given_up:  # nobody else will hear of it
+                _log.warning("%s", _cut_off(about, sending))
         if late:
             await asyncio.wait(late)
 
     async def _deliver(
-        self,
-        about: About,
-        request: Request,
-        repeat: Repeat,
-        begin: Begin,
-        sent: asyncio.Event,
+        self, about: About, request: Request, repeat: Repeat, begin: Begin, sending: Sending
     ) -> Operation[Any]:
-        response = await self._pipeline.send(request, about, repeat, sent.set)
+        response = await self._pipeline.send(request, about, repeat, sending)
         return self._poller.adopt(begin(response, self._now()))
 
-    def _abandon(self, task: asyncio.Task[Operation[Any]], sent: asyncio.Event) -> None:
-        """Nobody waits for this submission any more."""
-        if not sent.is_set():
-            task.cancel()
-        task.add_done_callback(_told)
+
+def _abandon(task: asyncio.Task[Operation[Any]], sending: Sending) -> None:
+    """Take in that nobody waits for a submission any more."""
+    sending.given_up = True
+    if not sending.in_doubt:
+        task.cancel()
+    task.add_done_callback(_told)
+
+
+def _cut_off(about: About, sending: Sending) -> AzureVMError:
+    if sending.in_doubt:
+        what = f"Whether the {about} was done is not known: the client was closed before Azure answered"
+        return OutcomeUnknown(what, vm=about.resource)
+    return ClientClosed(f"The client was closed before the {about} was sent", vm=about.resource)
 
 
 def _told(task: asyncio.Task[Operation[Any]]) -> None:

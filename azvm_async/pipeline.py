@@ -7,10 +7,11 @@ answer is returned whatever it is: the machine that asked decides what it means.
 import asyncio
 import base64
 import binascii
+import logging
 import platform
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -26,17 +27,22 @@ from tenacity import (
 
 from azvm_async.clock import Clock
 from azvm_async.credential import TokenSource
-from azvm_async.errors import AzureVMError, ClientClosed, OutcomeUnknown, ProtocolError
+from azvm_async.errors import AzureVMError, ClientClosed, NotFound, OutcomeUnknown, ProtocolError
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat, may_repeat, outcome_unknown
-from azvm_async.protocol.urls import is_on
+from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
 from azvm_async.wire import Request, Response, without_query
 
-REQUESTS_IN_FLIGHT = 100
-"""Requests of one client under way at once, each on a connection. Who waits for a place is under no time-out yet."""
+SENDINGS_IN_FLIGHT = 36
+"""Submissions and plain reads of one client under way at once; its polls have places of their own, so that neither
+starves the other. Who waits for a place is under no time-out yet, and has sent nothing."""
 
+TOLD_FROM = 5.0
+"""Seconds of waiting that are worth a line in the log."""
+
+_log = logging.getLogger(__name__)
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -56,6 +62,28 @@ class Retry:
     attempts: int = 6
     first: float = 0.5
     longest: float = 30.0
+
+
+class Sending:
+    """What is known of a request while it is being sent, for whoever may give it up.
+
+    Attributes
+    ----------
+    in_doubt : bool
+        Whether it may have been applied: it is under way, or its answer was lost.
+    given_up : bool
+        Set by the caller: what is known not to be done is not tried again.
+    """
+
+    __slots__ = ("given_up", "in_doubt")
+
+    def __init__(self) -> None:
+        self.in_doubt = False
+        self.given_up = False
+
+    def begins(self) -> None:
+        """Note that the first byte may be about to leave."""
+        self.in_doubt = True
 
 
 class Pipeline:
@@ -86,12 +114,10 @@ class Pipeline:
         self._clock = clock
         self._retry = retry
         self._closed = False
-        self._places = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
+        self._places = asyncio.Semaphore(SENDINGS_IN_FLIGHT)
         self._headers = {"accept": "application/json", "user-agent": f"{user_agent} Python/{platform.python_version()}"}
 
-    async def send(
-        self, request: Request, about: About, repeat: Repeat, on_sending: Callable[[], None] = lambda: None
-    ) -> Response:
+    async def send(self, request: Request, about: About, repeat: Repeat, sending: Sending | None = None) -> Response:
         """Send a request until there is a clear answer.
 
         Parameters
@@ -102,8 +128,8 @@ class Pipeline:
             For the error's words.
         repeat : Repeat
             What may be sent again.
-        on_sending : callable
-            Called when the first byte may be about to leave.
+        sending : Sending, optional
+            Kept up to date, and obeyed.
 
         Returns
         -------
@@ -118,12 +144,14 @@ class Pipeline:
             When a write may have been applied, and may not be repeated.
         TransportError
             When no answer came, to a read or to what was never sent.
+        ClientClosed
+            When the client was closed meanwhile.
         """
-        request = self._complete(request)
+        request, sending = self._complete(request), sending or Sending()
         try:
-            return await self._accepted(request, about, on_sending)
+            return await self._accepted(request, about, sending)
         except AzureVMError as error:
-            return await self._send_again(request, about, repeat, error)
+            return await self._send_again(request, about, repeat, _Failures(request, repeat, sending, error))
 
     async def poll(self, request: Request) -> Response:
         """Send a request once, and return whatever is answered.
@@ -133,7 +161,7 @@ class Pipeline:
         TransportError, AuthenticationError
             When no answer came, or no token could be had.
         """
-        return await self._signed(self._complete(request), lambda: None)
+        return await self._signed(self._complete(request), Sending())
 
     async def close(self) -> None:
         """Let go of connections and tokens. Nothing is sent any more."""
@@ -143,48 +171,55 @@ class Pipeline:
         finally:
             await self._transport.close()
 
-    async def _send_again(self, request: Request, about: About, repeat: Repeat, first: AzureVMError) -> Response:
+    async def _send_again(self, request: Request, about: About, repeat: Repeat, failures: "_Failures") -> Response:
         """Go on after a first failure. Only now tenacity comes in: its 15 µs are not spent where all goes well."""
-        errors = [first]
         try:
-            async for attempt in self._attempts(repeat):
+            async for attempt in self._attempts(about, repeat, failures.sending):
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
-                        raise first  # the first attempt has been made: tenacity only has to be told
-                    return await self._noted(request, about, errors)
+                        raise failures.last  # the first attempt has been made: tenacity only has to be told
+                    return await self._noted(request, about, failures)
         except AzureVMError as error:
-            if request.method != "GET" and outcome_unknown(repeat, errors):
+            if failures.deleted_meanwhile:
+                return Response(HTTPStatus.NO_CONTENT)
+            if failures.leave_doubt:
                 raise _unknown(about, request, error) from error
             raise
         raise AssertionError("tenacity ends by an answer or an error")  # pragma: no cover
 
-    async def _noted(self, request: Request, about: About, errors: list[AzureVMError]) -> Response:
+    async def _noted(self, request: Request, about: About, failures: "_Failures") -> Response:
         try:
-            return await self._accepted(request, about, lambda: None)
+            return await self._accepted(request, about, failures.sending)
         except AzureVMError as error:
-            errors.append(error)
+            failures.note(error)
             raise
 
-    def _attempts(self, repeat: Repeat) -> AsyncRetrying:
+    def _attempts(self, about: About, repeat: Repeat, sending: Sending) -> AsyncRetrying:
         retry = self._retry
-        patience = wait_exponential(retry.first, retry.longest) + wait_random(0, retry.first)
+        spread = wait_random(0, retry.first)  # also after a Retry-After, or all who were refused would return at once
+        patience = wait_exponential(retry.first, retry.longest) + spread
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome and state.outcome.exception()
             asked = error.retry_after if isinstance(error, AzureVMError) else None
-            return patience(state) if asked is None else asked
+            return patience(state) if asked is None else asked + spread(state)
+
+        def again(error: BaseException) -> bool:
+            return may_repeat(repeat, error) and (sending.in_doubt or not sending.given_up)
 
         return AsyncRetrying(
             sleep=self._clock.sleep,
             wait=wait,
             stop=stop_after_attempt(retry.attempts),
-            retry=retry_if_exception(partial(may_repeat, repeat)),
+            retry=retry_if_exception(again),
+            before_sleep=partial(_told, about),
             reraise=True,
         )
 
-    async def _accepted(self, request: Request, about: About, on_sending: Callable[[], None]) -> Response:
+    async def _accepted(self, request: Request, about: About, sending: Sending) -> Response:
         try:
-            response = await self._signed(request, on_sending)
+            async with self._places:
+                response = await self._signed(request, sending)
         except AzureVMError as error:
             error.vm = error.vm or about.resource
             raise
@@ -192,24 +227,29 @@ class Pipeline:
             raise error_for(f"Azure refused the {about}", request, response, vm=about.resource)
         return response
 
-    async def _signed(self, request: Request, on_sending: Callable[[], None]) -> Response:
-        """Send with a token; once more with another where Azure asks for that (401: nothing was done)."""
+    async def _signed(self, request: Request, sending: Sending) -> Response:
+        """Send with a token; once more with another where Azure asks for that (401: this sending did nothing)."""
         self._on_endpoint(request)
-        async with self._places:
-            return await self._sent(request, on_sending)
-
-    async def _sent(self, request: Request, on_sending: Callable[[], None]) -> Response:
-        if self._closed:
-            raise ClientClosed("The client is closed; nothing was sent")
         token = await self._tokens.token()
-        on_sending()
-        response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
+        response = await self._sent(request, token, sending)
         if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         newer = await self._tokens.replace(token, _claims(response))
-        if newer == token:
-            return response
-        return await self._transport.send(_with_headers(request, {"authorization": f"Bearer {newer}"}))
+        return response if newer == token else await self._sent(request, newer, sending)
+
+    async def _sent(self, request: Request, token: str, sending: Sending) -> Response:
+        if self._closed:
+            raise ClientClosed("The client is closed; nothing was sent")
+        sending.begins()
+        response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
+        _log.debug(
+            "%s %s: %d, request id %s",
+            request.method,
+            path_of(request.url),
+            response.status,
+            response.headers.get("x-ms-request-id"),
+        )
+        return response
 
     def _on_endpoint(self, request: Request) -> None:
         """Guard the last gate: whatever led here, a token goes to the endpoint only."""
@@ -218,6 +258,48 @@ class Pipeline:
 
     def _complete(self, request: Request) -> Request:
         return _with_headers(request, {**self._headers, CLIENT_REQUEST_ID: str(uuid.uuid4())})
+
+
+class _Failures:
+    """The failures of one request's sendings, and what they say together."""
+
+    def __init__(self, request: Request, repeat: Repeat, sending: Sending, first: AzureVMError) -> None:
+        self.sending = sending
+        self._method = request.method
+        self._repeat = repeat
+        self._errors: list[AzureVMError] = []
+        self.note(first)
+
+    @property
+    def last(self) -> AzureVMError:
+        """The newest failure."""
+        return self._errors[-1]
+
+    @property
+    def leave_doubt(self) -> bool:
+        """Whether the request may have been applied; a read applies nothing."""
+        return self._method != "GET" and outcome_unknown(self._repeat, self._errors)
+
+    @property
+    def deleted_meanwhile(self) -> bool:
+        """Whether what was to be deleted is gone after a sending whose answer was lost: that did it."""
+        return (
+            self._method == "DELETE"
+            and isinstance(self.last, NotFound)
+            and outcome_unknown(self._repeat, self._errors[:-1])
+        )
+
+    def note(self, error: AzureVMError) -> None:
+        """Take another failure in."""
+        self._errors.append(error)
+        self.sending.in_doubt = self.leave_doubt
+
+
+def _told(about: About, state: RetryCallState) -> None:
+    """Say why nothing happens for a while."""
+    if state.upcoming_sleep >= TOLD_FROM:
+        error = state.outcome and state.outcome.exception()
+        _log.info("The %s is sent again in %.0f s: %s", about, state.upcoming_sleep, error)
 
 
 def _with_headers(request: Request, headers: Mapping[str, str]) -> Request:
@@ -238,7 +320,7 @@ def _claims(response: Response) -> str | None:
 
 def _unknown(about: About, request: Request, error: AzureVMError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"Whether the {about} was done is not known: {error.what}",
+        f"Whether the {about} was done is not known ({request.method} {path_of(request.url)}): {error.what}",
         vm=about.resource,
         status=error.status,
         code=error.code,

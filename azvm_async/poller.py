@@ -6,17 +6,21 @@ flight at most. An operation whose handle the caller dropped is not polled any m
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, ClientClosed, TransportError
 from azvm_async.operation import Operation, Tracked
+from azvm_async.protocol.faults import error_for
 from azvm_async.protocol.machine import Machine, Wait
 from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.tokens import BARE
 from azvm_async.wire import Request, Response
 
 POLLS_IN_FLIGHT = 64
@@ -69,7 +73,7 @@ class Poller:
     def resume(self, machine: Machine) -> Operation[Any]:
         """Return the handle of an operation that was begun before: the one there is, if this client has it already."""
         known = self._open.get(machine.tracking_url) if machine.tracking_url else None
-        if known is None:
+        if known is None or machine.about.verb not in {known.machine.about.verb, BARE}:
             return self.adopt(machine)
         return self._handle(known)
 
@@ -77,9 +81,12 @@ class Poller:
         """See :meth:`Driver.watch`."""
         if self._closed:
             raise self._closing(tracked)
-        if not tracked.scheduled and tracked.machine.outcome is None:
+        if tracked.machine.outcome is not None:
+            return
+        if not tracked.scheduled:
             tracked.machine = tracked.machine.again(self._now())
             self._settle(tracked)
+        self._keep_running()
 
     async def close(self) -> None:
         """Stop polling. Who waits is told; what goes on in Azure goes on, and stays in :attr:`outstanding`."""
@@ -108,20 +115,25 @@ class Poller:
 
     def _settle(self, tracked: Tracked) -> None:
         """Do what a state asks for next: wait for its time, or let it go at its end."""
-        machine = tracked.machine
-        if machine.outcome is not None:
+        if tracked.machine.outcome is not None:
             self._open.pop(tracked.key, None)
             return
-        step = machine.due(self._now())
-        self._schedule(tracked, step.until if isinstance(step, Wait) else self.clock.monotonic())
-
-    def _schedule(self, tracked: Tracked, due: float) -> None:
+        step = tracked.machine.due(self._now())
         tracked.scheduled = True
+        due = step.until if isinstance(step, Wait) else self.clock.monotonic()
         heapq.heappush(self._agenda, (due, next(self._order), tracked))
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run())
-        elif self._agenda[0][2] is tracked:
+        if self._agenda[0][2] is tracked:
             self._news.set()
+        self._keep_running()
+
+    def _keep_running(self) -> None:
+        """See to it that the agenda is worked off; without a loop (a handle resumed before there is one) not yet."""
+        if not self._agenda or self._closed or (self._runner is not None and not self._runner.done()):
+            return
+        with contextlib.suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            self._news = asyncio.Event()
+            self._runner = loop.create_task(self._run())
 
     async def _run(self) -> None:
         while self._agenda:
@@ -147,49 +159,62 @@ class Poller:
         now = self._now()
         while self._agenda and self._agenda[0][0] <= now.monotonic and len(self._polls) < POLLS_IN_FLIGHT:
             _, _, tracked = heapq.heappop(self._agenda)
-            tracked.scheduled = False
+            tracked.scheduled = tracked.wanted
             if tracked.wanted:
-                self._start(tracked, now)
-
-    def _start(self, tracked: Tracked, now: Moment) -> None:
-        step = tracked.machine.due(now)
-        if not isinstance(step, Request):
-            self._settle(tracked)
-            return
-        tracked.scheduled = True
-        poll = asyncio.create_task(self._poll(tracked, step))
-        self._polls.add(poll)
-        poll.add_done_callback(self._landed)
+                poll = asyncio.create_task(self._poll(tracked))
+                self._polls.add(poll)
+                poll.add_done_callback(self._landed)
 
     def _landed(self, poll: asyncio.Task[None]) -> None:
+        full = len(self._polls) >= POLLS_IN_FLIGHT
         self._polls.discard(poll)
-        self._news.set()
+        if full:
+            self._news.set()
 
-    async def _poll(self, tracked: Tracked, request: Request) -> None:
-        """Read once, and take in what came of it."""
+    async def _poll(self, tracked: Tracked) -> None:
+        """Read once, and take in what came of it. Whatever happens, the handle does not hang."""
         try:
-            machine = await self._read(tracked.machine, request)
+            machine, trouble = await self._read(tracked.machine)
+            tracked.scheduled = False
+            self._moved(tracked, machine, trouble)
         except AzureVMError as error:
             self._park(tracked, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task
             _log.exception("The answer for the %s could not be taken in", tracked.machine.about)
             self._park(tracked, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
-        else:
-            self._moved(tracked, machine)
+        except asyncio.CancelledError:
+            tracked.scheduled = False
+            raise
 
-    async def _read(self, machine: Machine, request: Request) -> Machine:
+    async def _read(self, machine: Machine) -> tuple[Machine, AzureVMError | None]:
+        """Return the next state, and why the read told nothing, if it did not."""
+        step = machine.due(self._now())
+        if not isinstance(step, Request):
+            return machine, None
         try:
-            response = await self._send(request)
+            response = await self._send(step)
         except TransportError as error:
-            return machine.missed(error, self._now())
-        return machine.receive(response, self._now())
+            return machine.missed(error, self._now()), error
+        error_status = response.status >= HTTPStatus.BAD_REQUEST
+        what = f"The state of the {machine.about} could not be read"
+        trouble = error_for(what, step, response, vm=machine.about.resource) if error_status else None
+        return machine.receive(response, self._now()), trouble
 
-    def _moved(self, tracked: Tracked, machine: Machine) -> None:
-        tracked.scheduled = False
-        tracked.move(machine)
+    def _moved(self, tracked: Tracked, machine: Machine, trouble: AzureVMError | None) -> None:
+        if trouble is not None and tracked.trouble is None:
+            _log.info("The %s is read again: %s", machine.about, trouble)
+        tracked.move(machine, trouble)
         if machine.outcome is not None and machine.warning:
             _log.warning("%s", machine.warning)
+        self._rename(tracked)
         self._settle(tracked)
+
+    def _rename(self, tracked: Tracked) -> None:
+        """Follow a tracking URL that changed, so that a token of today still finds this operation."""
+        url = tracked.machine.tracking_url
+        if url and tracked.key != url and url not in self._open and self._open.pop(tracked.key, None):
+            tracked.key = url
+            self._open[url] = tracked
 
     def _park(self, tracked: Tracked, error: AzureVMError) -> None:
         """Stop polling until somebody waits again: Azure said no, and would say it again."""

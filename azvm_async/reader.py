@@ -39,10 +39,14 @@ class Reader:
         return InstanceView.of(await self._document(_reading(target), vm.get_instance_view(self._endpoint, target)))
 
     async def location(self, target: VmId) -> str:
-        """Return a VM's region, read once: it never moves."""
+        """Return a VM's region, read once: it never moves, unless it is deleted and made anew."""
         if target not in self._locations:
             self._locations[target] = (await self.vm(target)).location
         return self._locations[target]
+
+    def forget(self, target: VmId) -> None:
+        """Read a VM's region anew the next time."""
+        self._locations.pop(target, None)
 
     async def vms(self, subscription: str, resource_group: str) -> AsyncIterator[VirtualMachine]:
         """Iterate over a resource group's VMs, each with its power state where that can be read."""
@@ -59,7 +63,9 @@ class Reader:
         try:
             async for page in self._pages(about, vm.list_states(self._endpoint, subscription)):
                 states.update(vm.power_states(page))
-        except (AuthenticationError, NotFound):
+        except (AuthenticationError, NotFound) as error:
+            if error.status is None:  # no token at all: the next request would say so too
+                raise
             return {}
         return states
 
@@ -86,7 +92,8 @@ def _reading(target: VmId) -> About:
 def _document(about: About, response: Response) -> Mapping[str, Any]:
     document = response.document()
     if not document:
-        raise ProtocolError(f"The {about} brought no JSON object", vm=about.resource, **facts(response))
+        kind = response.headers.get("content-type", "unknown")
+        raise ProtocolError(f"The {about} brought no JSON object but {kind}", vm=about.resource, **facts(response))
     return document
 
 

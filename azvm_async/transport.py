@@ -86,7 +86,8 @@ class HttpTransport:
             with self._clock.working():
                 return await self._exchange(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _explained(error, request) from error
+            # Only the system's errors are chained: aiohttp's own hold the request, with its URL and its token.
+            raise _explained(error, request) from (error if isinstance(error, OSError) else None)
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
@@ -150,7 +151,7 @@ def _explained(error: Exception, request: Request) -> TransportError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         return CertificateError(f"The certificate of {where} is not trusted: {words}", maybe_applied=False)
     if isinstance(error, _NEVER_SENT):
-        return TransportError(f"No connection to {where}: {words}", maybe_applied=False)
+        return TransportError(f"No connection to {where}, so nothing was sent: {words}", maybe_applied=False)
     return TransportError(f"No answer to {request.method} {where}: {words}", maybe_applied=True)
 
 

@@ -5,7 +5,7 @@ a real HTTP operation against it. The script is really run, by this machine's sh
 """
 
 import asyncio
-import contextlib
+import sys
 import time
 from collections import Counter
 
@@ -80,5 +80,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

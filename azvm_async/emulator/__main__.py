@@ -16,8 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
         asyncio.run(_serve(options))
     except KeyboardInterrupt:
         pass
-    except OSError as error:
-        print(f"The emulator could not start: {error.strerror}.", file=sys.stderr)  # noqa: T201
+    except (OSError, OverflowError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        print(f"The emulator could not start: {why}.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -64,6 +65,7 @@ async def _greeting(arm: Emulator) -> str:
     return (
         f"Azure Resource Manager, emulated: {arm.endpoint}\n\n"
         f"For azure-identity's ManagedIdentityCredential and DefaultAzureCredential:\n{variables}\n\n"
+        f"In Python:\nAzureVMClient({arm.subscription!r}, {arm.resource_group!r}, endpoint={arm.endpoint!r})\n\n"
         f"For a look:\ncurl -H 'Authorization: Bearer {token}' '{machines}'\n\n"
         "Ctrl-C ends it."
     )
@@ -73,7 +75,7 @@ def _told_to_end() -> asyncio.Event:
     """Return what is set when a signal asks for the end."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for which in (signal.SIGINT, signal.SIGTERM):
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(which, told.set)
     return told
 

@@ -5,7 +5,7 @@ from typing import Any
 from azvm_async.emulator.model import Document, ResourceGroup, Subscription, VirtualMachine, World
 
 _SHOWN = {"name", "id", "type", "location", "tags", "properties"}
-_SECRETS = {"adminPassword", "customData", "userData"}
+_SECRETS = {"adminpassword", "customdata", "userdata"}
 _POWER = {
     "starting": "VM starting",
     "running": "VM running",
@@ -135,7 +135,7 @@ def status(code: str, shown: str, *, level: str = "Info", message: str = "") -> 
 def without_secrets(value: Any) -> Any:
     """Return a copy of a document without what must never be shown again."""
     if isinstance(value, dict):
-        return {name: without_secrets(inner) for name, inner in value.items() if name not in _SECRETS}
+        return {name: without_secrets(inner) for name, inner in value.items() if name.lower() not in _SECRETS}
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
     return value

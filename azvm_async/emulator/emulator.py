@@ -1,5 +1,6 @@
 """The emulator as its users see it: an async context manager with an endpoint, a credential and a few VMs."""
 
+from random import SystemRandom
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
@@ -70,7 +71,7 @@ class Emulator:
     run_scripts : bool
         Whether run commands really execute their scripts, as the user who runs the emulator.
     seed : int
-        Ids, tokens and signatures come from it.
+        Ids come from it; tokens and signatures never do, for everybody would know them.
     subscription, resource_group, location : str
         What exists at first.
     retry_after, page_size, token_lifetime
@@ -105,7 +106,7 @@ class Emulator:
         self.resource_group = resource_group
         self.location = location
         self.endpoint = "http://127.0.0.1"
-        self._world = World(Moment.of(self.clock), settings, seed)
+        self._world = World(Moment.of(self.clock), settings, seed, SystemRandom())
         self._core = Core(self._world)
         self._door = Door(self._core, self.clock)
         self._server = None if port is None else Server(self._door, self.clock)

@@ -20,7 +20,7 @@ def issue(world: World, now: Moment) -> tuple[str, datetime]:
     """Return a new token and its expiry, and forget those that have expired."""
     for token in [token for token, expiry in world.tokens.items() if expiry <= now.utc - timedelta(days=1)]:
         del world.tokens[token]
-    token = f"emulated.{world.random.randbytes(32).hex()}"
+    token = f"emulated.{world.secrets.randbytes(32).hex()}"
     expiry = now.utc + timedelta(seconds=world.settings.token_lifetime)
     world.tokens[token] = expiry
     return token, expiry

@@ -201,18 +201,21 @@ class World:
     settings : Settings
         The emulator's habits.
     seed : int
-        Ids, tokens and signatures come from it: the same seed and requests give the same answers.
+        Ids come from it: the same seed and requests give the same ones.
+    secrets : Random or None
+        Tokens and signatures come from it, for which a seed would be known to everybody; ``None``: from the seed too.
     """
 
-    def __init__(self, start: Moment, settings: Settings, seed: int = 0) -> None:
+    def __init__(self, start: Moment, settings: Settings, seed: int = 0, secrets: Random | None = None) -> None:
         self.settings = settings
         self.random = Random(seed)  # noqa: S311  # to be repeatable is its purpose
-        self.signer = Signer(self.random)
+        self.secrets = secrets or self.random
+        self.signer = Signer(self.secrets)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
         self.tokens: dict[str, datetime] = {}
         self.partition = self.new_id()
-        self.identity_header = self.random.randbytes(16).hex()
+        self.identity_header = self.secrets.randbytes(16).hex()
         self.gauges: dict[tuple[str, str], tuple[float, float]] = {}
         self.scripts: dict[int, RunCommand] = {}
         self.instructions: list[Instruction] = []

@@ -10,6 +10,7 @@ from azvm_async.wire import Request, Response, joined
 _HOST = "127.0.0.1"
 _NAMES = {_HOST, "localhost"}
 _LARGEST_BODY = 4 * 1024 * 1024
+_TOO_LARGE = Refusal(413, "RequestContentTooLarge", "The request is larger than 4 MB.").response()
 
 
 class Server:
@@ -26,7 +27,10 @@ class Server:
     def __init__(self, door: Door, clock: Clock) -> None:
         self._door = door
         self._clock = clock
-        self._runner = web.ServerRunner(web.Server(self._answer), handle_signals=False, shutdown_timeout=1.0)
+        # No access log: it would write signed URLs into the logs of who uses this in a program of his own.
+        self._runner = web.ServerRunner(
+            web.Server(self._answer, access_log=None), handle_signals=False, shutdown_timeout=1.0
+        )
 
     async def start(self, port: int) -> str:
         """Begin to listen, on a free port when ``port`` is 0; return the endpoint.
@@ -50,7 +54,10 @@ class Server:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         with self._clock.working():
-            response = _refusal(request) or self._door.handle(await _from_aiohttp(request))
+            response = _refusal(request)
+            if response is None:
+                body = await _body(request)
+                response = _TOO_LARGE if body is None else self._door.handle(_from_aiohttp(request, body))
             return web.Response(status=response.status, body=response.body or None, headers=response.headers)
 
 
@@ -63,12 +70,19 @@ def _refusal(request: web.BaseRequest) -> Response | None:
     name = request.host.rpartition(":")[0] or request.host
     if name not in _NAMES:
         return Refusal(421, "MisdirectedRequest", f"The emulator doesn't answer for '{name}'.").response()
-    if (request.content_length or 0) > _LARGEST_BODY:
-        return Refusal(413, "RequestContentTooLarge", "The request is larger than 4 MB.").response()
     return None
 
 
-async def _from_aiohttp(request: web.BaseRequest) -> Request:
-    body = await request.content.read() if request.can_read_body else b""
+async def _body(request: web.BaseRequest) -> bytes | None:
+    """Read a request's body; ``None`` where it is too large, of which no more is read than shows that."""
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > _LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def _from_aiohttp(request: web.BaseRequest, body: bytes) -> Request:
     url = f"{request.scheme}://{request.host}{request.raw_path}"
     return Request(request.method, url, body, joined(request.headers.items()))

@@ -45,17 +45,20 @@ class Fault:
     @classmethod
     def of(cls, document: object) -> Self:
         """Read a body, or an operation's ``error``, of any of the shapes in use."""
-        if not isinstance(document, Mapping):
-            return cls()
-        error = document.get("error") or document
+        outer = _lowered(document)
+        error = outer.get("error") or outer
         if isinstance(error, str):  # OAuth's shape: {"error": "invalid_request", "error_description": "…"}
-            return cls(error, _text(document.get("error_description")))
-        if not isinstance(error, Mapping):
-            return cls()
-        details = error.get("details")
+            return cls(error, _text(outer.get("error_description")))
+        inner = _lowered(error)
+        details = inner.get("details")
         return cls(
-            _text(error.get("code")), _text(error.get("message")), tuple(details) if isinstance(details, list) else ()
+            _text(inner.get("code")), _text(inner.get("message")), tuple(details) if isinstance(details, list) else ()
         )
+
+
+def _lowered(document: object) -> Mapping[str, Any]:
+    """Return an object by lower-case keys, for some services write ``Error``, ``Code`` and ``Message``."""
+    return {str(key).lower(): value for key, value in document.items()} if isinstance(document, Mapping) else {}
 
 
 def _text(value: object) -> str | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 
 def text(token: Mapping[str, Any], name: str) -> str:
-    """Return a field that is a text with something in it."""
+    """Return a field that is a text on one line, with something in it."""
     value = token[name]
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():
         raise ValueError(f"{name} is no text")
     return value
 

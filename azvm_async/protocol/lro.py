@@ -211,12 +211,12 @@ class Lro:
 
     def _with_newest_urls(self, response: Response) -> "Lro":
         """Both URLs may change from answer to answer: the newest count."""
-        location = self._link(response, _LOCATION_HEADER)
-        if self.tracking is Tracking.LOCATION:
-            return replace(self, poll_url=location or self.poll_url)
         if self.tracking is Tracking.STATUS:
             status = self._link(response, *_STATUS_HEADERS)
+            location = self._link(response, _LOCATION_HEADER) if self.wants_result else None
             return replace(self, poll_url=status or self.poll_url, location=location or self.location)
+        if self.tracking is Tracking.LOCATION:
+            return replace(self, poll_url=self._link(response, _LOCATION_HEADER) or self.poll_url)
         return self
 
     def _final_url(self, reading: Reading, response: Response) -> str | None:
@@ -291,8 +291,13 @@ def begin(
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         what = f"The {about} was answered by a redirect, which is not followed"
         raise ProtocolError(what, vm=about.resource, **facts(response))
-    status_url = _link(about, request.url, response, *_STATUS_HEADERS)
-    location = _link(about, request.url, response, _LOCATION_HEADER)
+    try:
+        status_url = _link(about, request.url, response, *_STATUS_HEADERS)
+        unused = status_url is not None and not wants_result  # then it is not followed, and need not be checked
+        location = None if unused else _link(about, request.url, response, _LOCATION_HEADER)
+    except ProtocolError as error:
+        what = f"Azure accepted the {about}, but it can't be followed: {error.what}"
+        raise ProtocolError(what, vm=about.resource, **facts(response)) from error
     tracking = _tracking(request.method, status_url, location)
     state = Lro(
         about=about,
@@ -360,11 +365,11 @@ def _begin_untracked(state: Lro, response: Response) -> Lro:
         what = f"Azure accepted the {about} (202) without saying where to follow it; what becomes of it can't be known"
         raise OutcomeUnknown(what, vm=about.resource, **facts(response))
     try:
-        result = parsed(response) if state.wants_result else None
+        return state.ended(Success(parsed(response)))
     except Unreadable:
-        what = f"The {about} was done, but its answer is not JSON"
+        kind = response.headers.get("content-type", "unknown")
+        what = f"The answer to the {about} is not JSON but {kind}: a proxy or a wrong endpoint may have given it"
         raise ProtocolError(what, vm=about.resource, **facts(response)) from None
-    return state.ended(Success(result))
 
 
 def _link(about: About, base: str, response: Response, *names: str) -> str | None:

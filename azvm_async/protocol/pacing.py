@@ -57,6 +57,8 @@ def retry_after(response: Response, utc: datetime | None = None) -> float | None
         The time, for a date in an answer without ``Date``.
     """
     value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
     seconds = _seconds(value.partition(",")[0].rstrip())  # a repeated header arrives as "5, 10": the first counts
     if seconds is None:
         seconds = _seconds_until(value, response.headers.get("date", ""), utc)

@@ -54,6 +54,8 @@ def outcome_unknown(repeat: Repeat, errors: Sequence[AzureVMError]) -> bool:
     Azure's refusal of a later sending settles the doubt that an earlier one left; that there was no connection, no
     token or no trust the next time does not.
     """
+    if not errors:
+        return False
     doubt = any(_may_be_done(repeat, error) for error in errors)
     last = errors[-1]
     settled = isinstance(last, RequestRefused) and last.status != HTTPStatus.TOO_MANY_REQUESTS

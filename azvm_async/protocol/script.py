@@ -99,11 +99,13 @@ class Script:
             a time-out below one second.
         """
         if not isinstance(self.text, str) or not self.text.strip():
-            raise InvalidRequest("The script is empty; give its text as a str")
+            raise InvalidRequest("The script is empty, or no text; give its text as a str")
         if not (isinstance(self.parameters, Mapping) and isinstance(self.protected_parameters, Mapping)):
             raise InvalidRequest("Parameters are a mapping of names to values")
         if not isinstance(self.timeout, int | float) or not 1 <= self.timeout < math.inf:
             raise InvalidRequest(f"A script's time-out is 1 second or more, not {self.timeout!r}")
+        if not isinstance(self.run_as_user, str | None):
+            raise InvalidRequest("The user is named by a str")
         twice = set(self.parameters) & set(self.protected_parameters)
         if twice:
             raise InvalidRequest(f"{', '.join(sorted(twice))} can't be a parameter and a protected one")

@@ -22,6 +22,9 @@ from azvm_async.protocol.urls import is_on
 
 FORMAT = 1
 
+BARE = "operation"
+"""What an operation is called of which only the URL is known."""
+
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
 _KINDS: Mapping[str, type[Lro] | type[RunCommand]] = {kind.kind: kind for kind in (Lro, RunCommand)}
@@ -82,7 +85,7 @@ def _from_url(url: str, endpoint: str, now: Moment) -> Lro | RunCommand:
     match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
     if match:
         return run_command.bare(About("run_command", match["vm"]), url, now)
-    return lro.bare(About("operation", short_name(path)), url, now)
+    return lro.bare(About(BARE, short_name(path)), url, now)
 
 
 def _check_urls(document: Mapping[str, Any], endpoint: str) -> None:

@@ -78,7 +78,7 @@ def endpoint(url: str) -> str:
     """
     try:
         scheme, host, _ = origin(url)
-    except ValueError as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise InvalidRequest(f"The endpoint can't be used: {error}") from error
     if "?" in url:
         raise InvalidRequest(f"The endpoint {without_query(url)} has a query; give scheme, host and port")

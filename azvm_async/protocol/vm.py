@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from azvm_async.errors import InvalidRequest
 from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.reading import provisioning_state
 from azvm_async.protocol.repeat import Repeat
@@ -57,7 +58,15 @@ VERBS = (START, STOP, DEALLOCATE, REAPPLY, DELETE, REBOOT, REDEPLOY, REIMAGE, SI
 
 
 def flag(value: bool) -> str | None:
-    """Write a query parameter that is only there when it is true."""
+    """Write a query parameter that is only there when it is true.
+
+    Raises
+    ------
+    InvalidRequest
+        For what is no bool: the text ``"false"`` must not force anything.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"True or False is asked for, not {value!r}")
     return "true" if value else None
 
 

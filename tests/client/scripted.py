@@ -26,6 +26,7 @@ class Script(ScriptedTransport):
     def __init__(self, clock: VirtualClock, steps: Iterable[Step], delay: float = 0.0) -> None:
         super().__init__(clock, *steps, delay=delay)
         self.clock = clock
+        self.credential = Credential(clock, lifetime=1e9)
 
     @property
     def requests(self) -> list[Request]:
@@ -34,8 +35,7 @@ class Script(ScriptedTransport):
 
     def client(self) -> AzureVMClient:
         """Return a client that asks here."""
-        credential = Credential(self.clock, lifetime=1e9)
-        return AzureVMClient(SUBSCRIPTION, "group", credential, ENDPOINT, clock=self.clock, transport=self)
+        return AzureVMClient(SUBSCRIPTION, "group", self.credential, ENDPOINT, clock=self.clock, transport=self)
 
 
 def lost() -> TransportError:

@@ -4,22 +4,25 @@ import asyncio
 import gc
 import json
 import logging
+import pickle
 
 import pytest
-from client.scripted import ACCEPTED, FAILED, FORBIDDEN, RUNNING, SUCCEEDED, Script, lost
+from client.scripted import ACCEPTED, FAILED, FORBIDDEN, RUNNING, STATUS_URL, SUCCEEDED, Script, lost
 
 from azvm_async import (
     AzureVMClient,
     ClientClosed,
     InvalidRequest,
+    NotFound,
     OperationFailed,
     OutcomeUnknown,
     StatusUnreadable,
+    TransportError,
     VirtualClock,
     WaitTimeout,
 )
 from azvm_async.emulator import Emulator
-from azvm_async.pipeline import REQUESTS_IN_FLIGHT
+from azvm_async.pipeline import SENDINGS_IN_FLIGHT
 from azvm_async.wire import Response
 
 
@@ -214,6 +217,31 @@ async def test_unreadable_state_is_not_asked_for_again_unless_awaited(clock: Vir
         assert operation.trouble.status == 403
 
 
+@pytest.mark.parametrize("miss", [lost(), Response(503)], ids=["lost", "503"])
+async def test_trouble_is_told_while_it_lasts(clock: VirtualClock, miss):
+    async with Script(clock, [ACCEPTED, miss, RUNNING, SUCCEEDED]).client() as client:
+        operation = await client.start("vm1")
+        await clock.sleep(0.6)
+        assert operation.trouble is not None
+        await operation
+        assert operation.trouble is None
+
+
+async def test_time_out_tells_the_trouble_as_its_cause(clock: VirtualClock):
+    async with Script(clock, [ACCEPTED, lost()]).client() as client:
+        operation = await client.start("vm1")
+        with pytest.raises(WaitTimeout) as raised:
+            await operation.result(timeout=10)
+    assert isinstance(raised.value.__cause__, TransportError)
+
+
+async def test_each_exchange_has_a_line_for_debugging(clock: VirtualClock, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG, "azvm_async")
+    async with Script(clock, [ACCEPTED, SUCCEEDED]).client() as client:
+        await client.start("vm1").result()
+    assert [record.getMessage().split(" /")[0] for record in caplog.records] == ["POST", "GET"]
+
+
 async def test_lost_polls_are_read_again(clock: VirtualClock):
     async with Script(clock, [ACCEPTED, lost(), lost(), SUCCEEDED]).client() as client:
         assert await client.start("vm1").result() is None
@@ -307,12 +335,131 @@ async def test_submission_cancelled_before_it_left_sends_nothing(clock: VirtualC
 async def test_submission_cancelled_while_it_waits_for_a_place_sends_nothing(clock: VirtualClock):
     script = Script(clock, [ACCEPTED], delay=1.0)
     async with script.client() as client:
-        submissions = [asyncio.create_task(client.start(f"vm{n}")) for n in range(REQUESTS_IN_FLIGHT + 1)]
+        submissions = [asyncio.create_task(client.start(f"vm{n}")) for n in range(SENDINGS_IN_FLIGHT + 1)]
         await clock.sleep(0.5)
         submissions[-1].cancel()
         await asyncio.gather(*submissions, return_exceptions=True)
         await clock.sleep(5)
-    assert [request.url for request in script.requests if f"vm{REQUESTS_IN_FLIGHT}/" in request.url] == []
+    assert [request.url for request in script.requests if f"vm{SENDINGS_IN_FLIGHT}/" in request.url] == []
+
+
+async def test_submission_cancelled_between_two_tries_is_not_tried_again(clock: VirtualClock):
+    refused = Response(429, {"retry-after": "1200"})
+    script = Script(clock, [refused, ACCEPTED])
+    async with script.client() as client:
+        submission = asyncio.create_task(client.start("vm1"))
+        await clock.sleep(10)
+        submission.cancel()
+        await clock.sleep(3600)
+    assert len(script.requests) == 1
+
+
+async def test_closing_tells_who_waits_for_an_answer_that_it_is_unknown(clock: VirtualClock):
+    async with Script(clock, [ACCEPTED], delay=60.0).client() as client:
+        submission = asyncio.create_task(client.reboot("vm1"))
+        await clock.sleep(1)
+    with pytest.raises(OutcomeUnknown, match="closed before Azure answered"):
+        await submission
+
+
+async def test_closing_says_what_became_unknown_that_nobody_waits_for(clock: VirtualClock, caplog):
+    async with Script(clock, [ACCEPTED], delay=60.0).client() as client:
+        submission = asyncio.create_task(client.reboot("vm1"))
+        await clock.sleep(1)
+        submission.cancel()
+        await asyncio.wait([submission])
+    assert "Whether the reboot of vm1 was done is not known" in caplog.text
+
+
+async def test_closing_tells_who_was_not_sent_yet(clock: VirtualClock):
+    async with Script(clock, [Response(429, {"retry-after": "1200"})]).client() as client:
+        submission = asyncio.create_task(client.start("vm1"))
+        await clock.sleep(1)
+    with pytest.raises(ClientClosed, match="before the start of vm1 was sent"):
+        await submission
+
+
+async def test_closed_client_sends_nothing(clock: VirtualClock):
+    script = Script(clock, [ACCEPTED])
+    client = script.client()
+    await client.close()
+    with pytest.raises(ClientClosed):
+        await client.start("vm1")
+    assert script.requests == []
+
+
+async def test_closing_twice_says_it_once(clock: VirtualClock, caplog):
+    client = Script(clock, [ACCEPTED]).client()
+    operation = await client.start("vm1")
+    await client.close()
+    await client.close()
+    assert len(caplog.records) == 1
+    assert not operation.done
+
+
+async def test_time_out_of_the_whole_expression_bounds_the_submission_too(clock: VirtualClock):
+    async with Script(clock, [Response(429, {"retry-after": "1200"})]).client() as client:
+        with pytest.raises(WaitTimeout, match="not accept the operation within 600 s"):
+            await client.start("vm1").result(timeout=600)
+    assert clock.monotonic() == pytest.approx(600, abs=1)
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")])
+async def test_time_out_that_is_none_is_refused(client: AzureVMClient, timeout: float):
+    operation = await client.deallocate("vm1")
+    with pytest.raises(InvalidRequest, match="0 seconds or more"):
+        await operation.result(timeout=timeout)
+
+
+async def test_changed_url_leads_back_to_the_same_handle(clock: VirtualClock):
+    moved = Response.with_json(200, {"status": "Running"}, {"azure-asyncoperation": f"{STATUS_URL}&moved=1"})
+    async with Script(clock, [ACCEPTED, moved, SUCCEEDED]).client() as client:
+        operation = await client.start("vm1")
+        await clock.sleep(1)
+        assert client.resume(operation.token) is operation
+        await operation
+
+
+async def test_two_operations_on_one_resource_are_two_handles(clock: VirtualClock):
+    creating = Response.with_json(201, {"properties": {"provisioningState": "Creating"}})
+    created = Response.with_json(200, {"properties": {"provisioningState": "Succeeded"}})
+    async with Script(clock, [creating, creating, created]).client() as client:
+        put, patch = await client.begin("PUT", "/x", {}), await client.begin("PATCH", "/x", {})
+        assert client.resume(patch.token) is not put
+        await asyncio.gather(put, patch)
+
+
+async def test_delete_whose_answer_was_lost_and_that_is_gone_succeeded(clock: VirtualClock):
+    gone = Response.with_json(404, {"error": {"code": "ResourceNotFound", "message": "Gone."}})
+    async with Script(clock, [lost(), gone]).client() as client:
+        assert (await client.delete("vm1")).done
+
+
+async def test_delete_that_azure_knows_nothing_of_is_not_found(clock: VirtualClock):
+    gone = Response.with_json(404, {"error": {"code": "ResourceNotFound", "message": "Gone."}})
+    async with Script(clock, [gone]).client() as client:
+        with pytest.raises(NotFound):
+            await client.delete("vm1")
+
+
+async def test_sign_in_out_of_reach_is_a_lost_poll(clock: VirtualClock):
+    script = Script(clock, [ACCEPTED, SUCCEEDED])
+    async with script.client() as client:
+        operation = await client.start("vm1")
+        client._pipeline._tokens._token = None
+        script.credential.broken = ConnectionError("no route")
+        await clock.sleep(20)
+        script.credential.broken = None
+        assert await operation is None
+
+
+async def test_time_out_travels_with_the_token_in_place_of_the_handle(client: AzureVMClient):
+    operation = await client.deallocate("vm1")
+    with pytest.raises(WaitTimeout) as raised:
+        await operation.result(timeout=1)
+    travelled = pickle.loads(pickle.dumps(raised.value))
+    assert (travelled.operation, travelled.token) == (None, operation.token)
+    await operation
 
 
 async def test_submission_whose_answer_is_lost_is_unknown_for_a_reboot(clock: VirtualClock):

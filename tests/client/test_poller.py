@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from client.scripted import ACCEPTED, RUNNING, SUCCEEDED, Script
+from client.scripted import ACCEPTED, RUNNING, STATUS_URL, SUCCEEDED, Script
 
 from azvm_async import VirtualClock
 from azvm_async.poller import POLLS_IN_FLIGHT
@@ -12,26 +12,31 @@ from azvm_async.wire import Response
 HANDLES = 500
 
 
-def accepted_then(due: float):
+DUE = 60.0
+AT_ONCE = "Thu, 01 Jan 2026 00:01:00 GMT"
+"""A minute from the virtual clock's beginning: all polls are due then, whenever their operations were accepted."""
+
+
+def accepted_then(retry_after: str):
     """Accept with that Retry-After; every poll succeeds."""
 
     def answer(request):
-        return Response(202, {**ACCEPTED.headers, "retry-after": str(due)}) if request.method == "POST" else SUCCEEDED
+        return (
+            Response(202, {**ACCEPTED.headers, "retry-after": retry_after}) if request.method == "POST" else SUCCEEDED
+        )
 
     return answer
 
 
 async def test_500_polls_due_at_once_are_all_read_within_two_seconds(clock: VirtualClock):
-    script = Script(clock, [accepted_then(10)], delay=0.1)
-    async with script.client() as client:
+    async with Script(clock, [accepted_then(AT_ONCE)], delay=0.1).client() as client:
         operations = await asyncio.gather(*(client.start(f"vm{n}") for n in range(HANDLES)))
-        due = clock.monotonic() + 10
         await asyncio.gather(*operations)
-    assert clock.monotonic() - due < 2
+    assert DUE < clock.monotonic() < DUE + 2
 
 
 async def test_polls_in_flight_are_bounded(clock: VirtualClock):
-    script = Script(clock, [accepted_then(10)], delay=0.1)
+    script = Script(clock, [accepted_then(AT_ONCE)], delay=0.1)
     most = 0
     async with script.client() as client:
         operations = await asyncio.gather(*(client.start(f"vm{n}") for n in range(HANDLES)))
@@ -42,8 +47,19 @@ async def test_polls_in_flight_are_bounded(clock: VirtualClock):
     assert most == POLLS_IN_FLIGHT
 
 
+async def test_polls_do_not_queue_behind_submissions(clock: VirtualClock):
+    script = Script(clock, [accepted_then("5")], delay=0.1)
+    async with script.client() as client:
+        first = await client.start("first")
+        crowd = [asyncio.create_task(client.start(f"vm{n}")) for n in range(5000)]
+        await first
+        assert clock.monotonic() < 6
+        assert not all(task.done() for task in crowd)
+        await asyncio.gather(*await asyncio.gather(*crowd))
+
+
 async def test_outstanding_handles_have_no_task_each(clock: VirtualClock):
-    async with Script(clock, [accepted_then(3000)]).client() as client:
+    async with Script(clock, [accepted_then("3000")]).client() as client:
         before = len(asyncio.all_tasks())
         operations = [await client.start(f"vm{n}") for n in range(HANDLES)]
         assert len(asyncio.all_tasks()) - before <= 1
@@ -51,11 +67,11 @@ async def test_outstanding_handles_have_no_task_each(clock: VirtualClock):
 
 
 async def test_earlier_handle_is_not_held_up_by_a_later_one(clock: VirtualClock):
-    due = {"late": 1000, "early": 1}
+    due = {"late": "1000", "early": "1"}
 
     def answer(request):
         name = request.url.partition("/start")[0].rpartition("/")[2]
-        return accepted_then(due.get(name, 0))(request)
+        return accepted_then(due.get(name, ""))(request)
 
     async with Script(clock, [answer]).client() as client:
         late = await client.start("late")
@@ -64,13 +80,47 @@ async def test_earlier_handle_is_not_held_up_by_a_later_one(clock: VirtualClock)
         assert not late.done
 
 
-async def test_mistake_in_a_machine_reaches_who_waits(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, caplog):
+@pytest.mark.parametrize("step", ["due", "receive"])
+async def test_mistake_in_a_machine_reaches_who_waits(clock: VirtualClock, monkeypatch, caplog, step: str):
     def broken(*_):
         raise ZeroDivisionError
 
     async with Script(clock, [ACCEPTED, RUNNING]).client() as client:
         operation = await client.start("vm1")
-        monkeypatch.setattr("azvm_async.protocol.lro.Lro.receive", broken)
+        monkeypatch.setattr(f"azvm_async.protocol.lro.Lro.{step}", broken)
         with pytest.raises(Exception, match="ZeroDivisionError"):
             await operation
     assert "could not be taken in" in caplog.text
+
+
+async def test_handles_survive_that_all_other_tasks_are_cancelled(clock: VirtualClock):
+    async with Script(clock, [ACCEPTED, SUCCEEDED]).client() as client:
+        operation = await client.start("vm1")
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others)
+        assert await operation is None
+
+
+def test_handle_resumed_before_there_is_a_loop_is_awaited_in_one():
+    clock = VirtualClock()
+    client = Script(clock, [SUCCEEDED]).client()
+    operation = client.resume(STATUS_URL)
+
+    async def main():
+        async with client:
+            return await operation
+
+    assert asyncio.run(main()) == {"status": "Succeeded"}
+
+
+async def test_cancelled_wait_leaves_nothing_behind(clock: VirtualClock):
+    async with Script(clock, [ACCEPTED, SUCCEEDED]).client() as client:
+        operation = await client.start("vm1")
+        wait = asyncio.create_task(operation.result())
+        await asyncio.sleep(0)
+        wait.cancel()
+        await asyncio.wait([wait])
+        assert operation._tracked.waits == set()
+        await operation

@@ -112,8 +112,8 @@ async def test_durations_scale():
     assert Durations().scaled(0.5).start == Durations().start / 2
 
 
-async def test_the_same_seed_gives_the_same_answers(clock: VirtualClock):
-    async def history(seed: int) -> list[dict[str, str]]:
+async def test_the_same_seed_gives_the_same_ids(clock: VirtualClock):
+    async def history(seed: int) -> list[tuple[str, str]]:
         async with Emulator(clock, port=None, seed=seed, run_scripts=False) as arm:
             caller = Caller(arm, clock, (await arm.credential().get_token()).token)
             vm = arm.add_vm("vm1", power="running")
@@ -122,6 +122,17 @@ async def test_the_same_seed_gives_the_same_answers(clock: VirtualClock):
                 await caller.send("POST", f"{vm}/restart"),
                 await caller.send("PUT", f"{vm}/runCommands/a", run_command("true")),
             ]
-            return [{**answer.headers, "body": answer.body.decode()} for answer in answers]
+            paths = [answer.headers.get("azure-asyncoperation", "").partition("?")[0] for answer in answers]
+            return [(answer.headers["x-ms-request-id"], path) for answer, path in zip(answers, paths, strict=True)]
 
     assert await history(1) == await history(1) != await history(2)
+
+
+async def test_tokens_and_signatures_come_from_no_seed(clock: VirtualClock):
+    async def secrets() -> set[str]:
+        async with Emulator(clock, port=None, seed=1) as arm:
+            token = (await arm.credential().get_token()).token
+            accepted = await Caller(arm, clock, token).send("POST", f"{arm.add_vm('vm1', power='running')}/restart")
+            return {token, accepted.headers["location"], arm.app_service_environment["IDENTITY_HEADER"]}
+
+    assert await secrets() & await secrets() == set()

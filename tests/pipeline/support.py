@@ -8,7 +8,7 @@ import pytest
 from doubles import ScriptedTransport, Sent
 
 from azvm_async.errors import AzureVMError, TransportError
-from azvm_async.pipeline import Pipeline
+from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Request, Response
@@ -37,6 +37,18 @@ def refused(status: int, code: str = "SomeCode", **headers: str) -> Response:
     return Response.with_json(status, {"error": {"code": code, "message": "So it is."}}, named)
 
 
+class Announced(Sending):
+    """Calls back each time before a first byte leaves."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        super().__init__()
+        self.callback = callback
+
+    def begins(self) -> None:
+        super().begins()
+        self.callback()
+
+
 class Line(NamedTuple):
     """A pipeline, and the scripted transport at its end."""
 
@@ -55,10 +67,10 @@ class Line(NamedTuple):
         return [later - earlier for earlier, later in pairwise(moments)]
 
     async def send(
-        self, repeat: Repeat = Repeat.ALWAYS, request: Request = POST, on_sending: Callable[[], None] = lambda: None
+        self, repeat: Repeat = Repeat.ALWAYS, request: Request = POST, sending: Sending | None = None
     ) -> Response:
         """Send a request that is to be answered."""
-        return await self.pipeline.send(request, ABOUT, repeat, on_sending)
+        return await self.pipeline.send(request, ABOUT, repeat, sending)
 
     async def failure(self, repeat: Repeat = Repeat.ALWAYS, request: Request = POST) -> AzureVMError:
         """Return the error that a request ends in."""

@@ -13,7 +13,7 @@ from azvm_async.errors import AuthenticationError, ProtocolError
 from azvm_async.pipeline import Pipeline, Retry
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Request, Response
-from pipeline.support import ABOUT, ENDPOINT, GET, OK, POST, Line, refused
+from pipeline.support import ABOUT, ENDPOINT, GET, OK, POST, Announced, Line, refused
 
 Build = Callable[..., Line]
 Ways = pytest.mark.parametrize("way", ["send", "poll"])
@@ -130,7 +130,7 @@ async def test_a_renewal_that_fails_is_an_authentication_error(line: Build, cred
         credential.broken = RuntimeError("signed out")
 
     with pytest.raises(AuthenticationError, match="signed out"):
-        await line(refused(401)).send(on_sending=sign_out)
+        await line(refused(401)).send(sending=Announced(sign_out))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 503])
@@ -188,7 +188,8 @@ async def test_a_request_is_announced_after_the_token_is_there_and_before_it_is_
     transport = Listening(clock, OK)
     tokens = TokenSource(credential, "scope", "authority", clock)
     pipeline = Pipeline(ENDPOINT, transport, tokens, clock=clock, retry=Retry(), user_agent="tests/1")
-    await pipeline.send(POST, ABOUT, Repeat.NEVER, lambda: events.append(f"announced, {len(credential.asked)} token"))
+    sending = Announced(lambda: events.append(f"announced, {len(credential.asked)} token"))
+    await pipeline.send(POST, ABOUT, Repeat.NEVER, sending)
     assert events == ["announced, 1 token", "sent"]
 
 
@@ -197,15 +198,15 @@ async def test_a_request_is_not_announced_where_there_is_no_token(line: Build, c
     announced: list[str] = []
     sending = line(OK)
     with pytest.raises(AuthenticationError):
-        await sending.send(on_sending=lambda: announced.append("it"))
+        await sending.send(sending=Announced(lambda: announced.append("it")))
     assert (announced, sending.sent) == ([], [])
 
 
-async def test_a_request_that_is_sent_three_times_is_announced_once(line: Build):
+async def test_a_request_that_is_sent_three_times_is_announced_each_time(line: Build):
     announced: list[str] = []
     sending = line(refused(503), refused(503), OK)
-    await sending.send(on_sending=lambda: announced.append("it"))
-    assert (announced, len(sending.sent)) == (["it"], 3)
+    await sending.send(sending=Announced(lambda: announced.append("it")))
+    assert (announced, len(sending.sent)) == (["it"] * 3, 3)
 
 
 async def test_a_missing_token_is_not_asked_for_again_by_itself(line: Build, credential: Credential):

@@ -28,7 +28,7 @@ from azvm_async.wire import Request
 from protocol.support import URL, VM, answer
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AzureVMError)]
-EXTRA = {WaitTimeout: {"operation": "handle"}}
+EXTRA = {WaitTimeout: {"token": "token"}}
 TRANSPORT = {TransportError: {"maybe_applied": True}, CertificateError: {"maybe_applied": False}}
 FULL = {
     "vm": VM,
@@ -127,7 +127,7 @@ def test_an_error_is_caught_by_its_family(kind, base):
 
 
 def test_a_timeout_carries_its_operation():
-    assert made(WaitTimeout).operation == "handle"
+    assert WaitTimeout("what", operation="handle").operation == "handle"
 
 
 @pytest.mark.parametrize(
@@ -234,3 +234,17 @@ def test_whether_the_outcome_is_unknown_is_as_the_table_says(repeat, error, cell
 )
 def test_what_would_fail_again_is_not_sent_again(repeat, error):
     assert may_repeat(repeat, error) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Error": {"Code": "Abc", "Message": "So."}},
+        {"Code": "Abc", "Message": "So."},
+        {"error": {"code": "Abc", "message": "So."}},
+        {"code": "Abc", "message": "So."},
+    ],
+    ids=["Error.Code", "Code", "error.code", "code"],
+)
+def test_azures_code_is_read_in_all_spellings_seen(body):
+    assert (Fault.of(body).code, Fault.of(body).message) == ("Abc", "So.")

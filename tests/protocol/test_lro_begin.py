@@ -105,13 +105,12 @@ def test_a_wanted_result_of_what_is_done_at_once_is_the_first_answers_body(metho
     assert begun(method, answer(200, {"a": 1}), wants_result=True).outcome == Success({"a": 1})
 
 
-def test_an_unwanted_result_is_not_even_parsed():
-    assert begun("POST", answer(200, b"<html>")).outcome == Success(None)
-
-
-def test_a_wanted_result_that_is_no_json_breaks_the_protocol():
-    with pytest.raises(ProtocolError, match="not JSON"):
-        begun("POST", answer(200, b"<html>"), wants_result=True)
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_page_of_html_is_no_success(method, wanted):
+    page = answer(200, b"<html>Please log in", {"content-type": "text/html"})
+    with pytest.raises(ProtocolError, match="not JSON but text/html"):
+        begun(method, page, wants_result=wanted)
 
 
 @pytest.mark.parametrize("headers", [{}, BY_STATUS], ids=["untracked", "tracked"])

@@ -4,7 +4,7 @@ import pytest
 
 from azvm_async.errors import InvalidRequest, ProtocolError
 from azvm_async.protocol.urls import endpoint, follow, is_loopback, path_of, with_query
-from protocol.support import ENDPOINT, STATUS_URL, answer, at, begun, fed, says
+from protocol.support import BY_STATUS, ENDPOINT, STATUS_URL, answer, at, begun, fed, says
 
 HERE = [
     "https://management.azure.com/x",
@@ -106,10 +106,17 @@ def test_a_first_answer_that_points_elsewhere_breaks_the_protocol(method, header
 @pytest.mark.parametrize("header", ["azure-asyncoperation", "operation-location", "location"])
 @elsewhere
 def test_a_poll_that_points_elsewhere_breaks_the_protocol_and_the_old_url_stays(header, url):
-    state = begun()
+    state = begun(wants_result=True)
     with pytest.raises(ProtocolError):
         state.receive(answer(200, {"status": "Running"}, {header: url}), at(60))
     assert state.again(at(60)).due(at(60)).url == STATUS_URL
+
+
+@elsewhere
+def test_a_location_that_is_never_read_may_point_anywhere(url):
+    state = begun(first=answer(202, headers={**BY_STATUS, "location": url}))
+    state = fed(state, [answer(200, {"status": "Running"}, {"location": url})])
+    assert state.due(at(60)).url == STATUS_URL
 
 
 @elsewhere

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         pass
     except (OSError, OverflowError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        print(f"The emulator could not start: {why}.", file=sys.stderr)  # noqa: T201
+        print(f"The emulator could not start: {str(why).rstrip('.')}.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

@@ -42,7 +42,7 @@ async def end(process: asyncio.subprocess.Process, how: signal.Signals) -> tuple
     return process.returncode, complaints
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_it_ends_quietly_with_code_0(how: signal.Signals):
     async with emulator() as (process, _):
         assert await end(process, how) == (0, b"")

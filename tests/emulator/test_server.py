@@ -86,6 +86,24 @@ async def test_bodies_are_taken_up_to_4_megabytes(
         assert answer.status == status
 
 
+async def test_a_body_that_does_not_tell_its_length_is_taken_up_to_4_megabytes_too(
+    served: Emulator, session: aiohttp.ClientSession
+):
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 1_000_000
+
+    async with session.put(url(served, served.add_vm("vm1")), data=pieces()) as answer:
+        assert answer.status == 413
+
+
+async def test_no_access_log_shows_signed_urls(served: Emulator, session: aiohttp.ClientSession, caplog):
+    caplog.set_level(0)
+    async with session.get(url(served, "/subscriptions")):
+        pass
+    assert [record for record in caplog.records if record.name == "aiohttp.access"] == []
+
+
 async def test_a_port_that_is_taken_is_an_os_error(served: Emulator):
     port = urlsplit(served.endpoint).port
     with pytest.raises(OSError, match="in use"):

@@ -160,7 +160,7 @@ class Poller:
         while self._agenda and self._agenda[0][0] <= now.monotonic and len(self._polls) < POLLS_IN_FLIGHT:
             _, _, tracked = heapq.heappop(self._agenda)
             tracked.scheduled = tracked.wanted
-            if tracked.wanted:
+            if tracked.scheduled:
                 poll = asyncio.create_task(self._poll(tracked))
                 self._polls.add(poll)
                 poll.add_done_callback(self._landed)

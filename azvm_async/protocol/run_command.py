@@ -188,7 +188,6 @@ class RunCommand:
         return replace(self, status=status, patience=self.patience.read(response, now))
 
     def _missed(self, miss: Miss, response: Response, now: Moment) -> "RunCommand":
-        """Take in a miss. A run command that is not found any more was deleted, perhaps with its result read by others."""
         return replace(self, patience=self.patience.missed(miss, self.about, response, now))
 
     def _failed(self, failure: Failure, now: Moment) -> "RunCommand":

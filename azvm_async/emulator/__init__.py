@@ -1,4 +1,4 @@
-"""An ARM endpoint on loopback, for tests and for trying things out: VMs, their operations, run commands and tokens.
+"""An ARM endpoint on loopback, for tests and for trying things out: VMs, all that they need, and deployments.
 
 >>> from azvm_async.emulator import Durations, Emulator
 

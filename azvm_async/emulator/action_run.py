@@ -29,7 +29,7 @@ def post(world: World, call: Call) -> Response:
         raise Refusal(409, "Conflict", message)
     record = RunCommand(machine, "runCommand", machine.location, {})
     machine.action_run = record
-    record.operation = begin(world, call, _EXECUTION, record, NEVER)
+    record.operation = begin(world, call.now.monotonic, _EXECUTION, record, NEVER)
     start(world, record, program, call.now.monotonic)
     return accepted(world, call, record.operation)
 

@@ -99,6 +99,22 @@ def section(document: Mapping[str, Any], key: str) -> Document:
     return value
 
 
+def objects(document: Mapping[str, Any], key: str) -> list[Document]:
+    """Return the list of objects under ``key``, empty when there is none.
+
+    Raises
+    ------
+    Refusal
+        When something else than such a list is there.
+    """
+    value = document.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise Refusal.bad_content(f"'{key}' is not a list of objects.")
+    return value
+
+
 def text(document: Mapping[str, Any], key: str, default: str = "") -> str:
     """Return the string under ``key``, ``default`` when there is none.
 

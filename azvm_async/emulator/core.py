@@ -8,7 +8,20 @@ and :meth:`Core.script_ended`.
 import re
 from email.utils import format_datetime
 
-from azvm_async.emulator import action_run, compute, gauges, identity, operations, resources, run_commands
+from azvm_async.emulator import (
+    action_run,
+    compute,
+    deployments,
+    gauges,
+    generic_routes,
+    identity,
+    operations,
+    providers,
+    resource_lists,
+    resources,
+    run_commands,
+    stacks,
+)
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
 from azvm_async.emulator.instructions import Instruction, ScriptResult
@@ -16,13 +29,13 @@ from azvm_async.emulator.model import Moment, World
 from azvm_async.emulator.routing import Route, Router
 from azvm_async.wire import Request, Response
 
-_POLL = Route(
-    "GET",
-    "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/operations/{operation}",
-    operations.poll,
-    "GetOperation",
+_OPERATION = "/subscriptions/{{subscription}}/providers/{}/locations/{{location}}/operations/{{operation}}"
+_POLLS = (
+    Route("GET", _OPERATION.format("Microsoft.Compute"), operations.poll, "GetOperation"),
+    Route("GET", _OPERATION.format("{namespace}"), operations.poll),
 )
-_ROUTER = Router([_POLL, *resources.ROUTES, *compute.ROUTES, *run_commands.ROUTES, *action_run.ROUTES])
+_ROOMS = (resources, resource_lists, providers, compute, run_commands, action_run, deployments, stacks, generic_routes)
+_ROUTER = Router([*_POLLS, *(route for room in _ROOMS for route in room.ROUTES)])
 _API_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", re.IGNORECASE)
 
 

@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from azvm_async.emulator.model import Document, ResourceGroup, Subscription, VirtualMachine, World
+from azvm_async.emulator.model import TENANT, Document, ResourceGroup, Subscription, VirtualMachine, World
 
 _SHOWN = {"name", "id", "type", "location", "tags", "properties"}
-_SECRETS = {"adminpassword", "customdata", "userdata"}
+_SECRETS = {
+    "adminpassword",
+    "administratorloginpassword",
+    "customdata",
+    "password",
+    "protectedsettings",
+    "userdata",
+}
 _POWER = {
     "starting": "VM starting",
     "running": "VM running",
@@ -14,7 +21,7 @@ _POWER = {
     "deallocating": "VM deallocating",
     "deallocated": "VM deallocated",
 }
-_IMAGES = {
+IMAGES = {
     "Linux": {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"},
     "Windows": {
         "publisher": "MicrosoftWindowsServer",
@@ -30,6 +37,7 @@ def subscription_document(subscription: Subscription) -> Document:
     return {
         "id": subscription.path,
         "subscriptionId": subscription.id,
+        "tenantId": TENANT,
         "displayName": "Emulated subscription",
         "state": "Enabled",
     }
@@ -86,7 +94,7 @@ def _default_storage(machine: VirtualMachine) -> Document:
         "managedDisk": {"storageAccountType": "Premium_LRS"},
         "diskSizeGB": 30,
     }
-    return {"imageReference": _IMAGES[machine.os_type], "osDisk": disk, "dataDisks": []}
+    return {"imageReference": IMAGES[machine.os_type], "osDisk": disk, "dataDisks": []}
 
 
 def instance_view(world: World, machine: VirtualMachine) -> Document:
@@ -114,12 +122,21 @@ def _statuses(world: World, machine: VirtualMachine) -> list[Document]:
     state = machine.provisioning_state
     ended = machine.operation.ended if machine.operation is not None else None
     time = world.date(machine.created if ended is None else ended)
-    shown = [status(f"ProvisioningState/{state.lower()}", _provisioning_words(state)) | {"time": time}]
+    shown = [_provisioning(machine, state) | {"time": time}]
     if machine.power_state is not None:
         shown.append(status(f"PowerState/{machine.power_state}", _POWER[machine.power_state]))
     if machine.hibernated:
         shown.append(status("HibernationState/Hibernated", "VM hibernated"))
     return shown
+
+
+def _provisioning(machine: VirtualMachine, state: str) -> Document:
+    """Return the entry of a VM's provisioning state, which names the error of one that failed."""
+    failure = machine.operation.failure if machine.operation is not None else None
+    if state != "Failed" or failure is None:
+        return status(f"ProvisioningState/{state.lower()}", _provisioning_words(state))
+    words = _provisioning_words(state)
+    return status(f"ProvisioningState/failed/{failure.code}", words, level="Error", message=failure.message)
 
 
 def _provisioning_words(state: str) -> str:
@@ -139,3 +156,13 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
     return value
+
+
+def overlaid(known: Document, changes: Document) -> Document:
+    """Return ``known`` with ``changes`` laid over it, objects within objects; tags are replaced as a whole."""
+    laid = dict(known)
+    for name, value in changes.items():
+        inner = known.get(name)
+        both = isinstance(inner, dict) and isinstance(value, dict) and name != "tags"
+        laid[name] = overlaid(inner or {}, value) if both else value
+    return laid

@@ -5,11 +5,12 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from azvm_async.clock import Clock, SystemClock
-from azvm_async.emulator import identity
+from azvm_async.emulator import identity, registry
 from azvm_async.emulator.calls import plain_location
 from azvm_async.emulator.core import Core
+from azvm_async.emulator.deployment_model import all_deployments
 from azvm_async.emulator.door import Door, InProcess, Received
-from azvm_async.emulator.model import Moment, VirtualMachine, World
+from azvm_async.emulator.model import Failure, Injected, Moment, VirtualMachine, World
 from azvm_async.emulator.server import Server
 from azvm_async.emulator.settings import Durations, Settings
 from azvm_async.wire import Request, Response
@@ -189,6 +190,32 @@ class Emulator:
         machine.power_state, machine.size, machine.os_type, machine.tags = power, size, os_type, tags
         return machine.path
 
+    def fail(self, resource: str, code: str, message: str, *, times: int = 1, preflight: bool = False) -> None:
+        """Let the next creations of a resource fail, by a deployment or by PUT.
+
+        Parameters
+        ----------
+        resource : str
+            Which ones: type and name as in ids, ``"Microsoft.Compute/virtualMachines/vm1"``, in any case and with ``*``.
+        code, message : str
+            The error.
+        times : int
+            How many creations.
+        preflight : bool
+            Whether the resource is refused before anything begins; otherwise the operation that creates it fails.
+        """
+        moment = "preflight" if preflight else "creation"
+        self._world.injected.append(Injected(resource.lower(), moment, Failure(code, message), times))
+
+    def refuse_delete(self, resource: str, code: str, message: str, *, status: int = 409, times: int = 1) -> None:
+        """Let the next so many DELETEs of a resource be refused; which ones is said as in :meth:`fail`."""
+        self._world.injected.append(Injected(resource.lower(), "deletion", Failure(code, message), times, status))
+
+    def resources(self) -> list[str]:
+        """Return the ids of all VMs and other resources that exist, in the order of their creation in each group."""
+        self._core.settle(Moment.of(self.clock))
+        return registry.paths(self._world)
+
     def vm(self, name: str, *, resource_group: str | None = None, subscription: str | None = None) -> VirtualMachine:
         """Return a VM as it is now, to be read: ``power_state``, ``provisioning_state`` and more.
 
@@ -200,3 +227,8 @@ class Emulator:
         self._core.settle(Moment.of(self.clock))
         owner = self._world.subscriptions[(subscription or self.subscription).lower()]
         return owner.groups[(resource_group or self.resource_group).lower()].machines[name.lower()]
+
+    def deployments(self) -> list[str]:
+        """Return the ids of all deployments, those nested in others included."""
+        self._core.settle(Moment.of(self.clock))
+        return [deployment.path for deployment in all_deployments(self._world)]

@@ -1,4 +1,4 @@
-"""The emulated world: subscriptions, resource groups, VMs, their run commands, and operations under way.
+"""The emulated world: subscriptions, resource groups, VMs, other resources, and operations under way.
 
 Records only, with the look-ups that every room needs; what happens to them is told in the rooms named after it. All
 names are found without regard to case and shown as they were given. Times are seconds of the monotonic clock, turned
@@ -12,17 +12,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azvm_async.clock import Clock
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.instructions import Instruction  # noqa: TC001  # it is no other sort of import than the rest
+from azvm_async.emulator.links import Links
 from azvm_async.emulator.settings import Settings
+from azvm_async.emulator.shelf import Shelf
 from azvm_async.emulator.signing import Signer
 from azvm_async.wire import Response  # noqa: TC001
 
+if TYPE_CHECKING:
+    from azvm_async.emulator.deployment_model import Deployment, Stack
+
 Document = dict[str, Any]
 NEVER = float("inf")
+TENANT = "00000000-0000-0000-0000-00000000000a"
 
 
 class Moment(NamedTuple):
@@ -39,10 +45,11 @@ class Moment(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """A subscription and its resource groups, by lower-case name."""
+    """A subscription, its resource groups by lower-case name, and the resources outside of them by lower-case id."""
 
     id: str
     groups: dict[str, "ResourceGroup"] = field(default_factory=dict)
+    resources: "Shelf[Resource]" = field(default_factory=Shelf)
 
     @property
     def path(self) -> str:
@@ -52,7 +59,7 @@ class Subscription:
 
 @dataclass(slots=True, eq=False)
 class ResourceGroup:
-    """A resource group and its VMs, by lower-case name."""
+    """A resource group with its VMs, deployments and stacks by lower-case name, and its other resources by lower-case id."""
 
     subscription: Subscription
     name: str
@@ -61,7 +68,10 @@ class ResourceGroup:
     tags: dict[str, str] | None = None
     provisioning_state: str = "Succeeded"
     operation: "Operation | None" = None
-    machines: dict[str, "VirtualMachine"] = field(default_factory=dict)
+    machines: "Shelf[VirtualMachine]" = field(default_factory=Shelf)
+    resources: "Shelf[Resource]" = field(default_factory=Shelf)
+    deployments: "dict[str, Deployment]" = field(default_factory=dict)
+    stacks: "dict[str, Stack]" = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -106,6 +116,46 @@ class VirtualMachine:
     def path(self) -> str:
         """The ARM id."""
         return f"{self.group.path}/providers/Microsoft.Compute/virtualMachines/{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class Resource:
+    """Any resource that is no VM and no run command: a document under an id.
+
+    Parameters
+    ----------
+    path : str
+        The ARM id.
+    parent : str
+        The id of what it belongs to: a resource, a resource group or a subscription.
+    location : str
+        Where its operations are; a resource without a location of its own has its parent's.
+    document : dict
+        What GET shows beside id, name, type and ``provisioningState``; secrets are not kept at all.
+    """
+
+    path: str
+    type: str
+    parent: str
+    group: ResourceGroup | None
+    location: str
+    serial: int
+    created: float
+    changed: float
+    document: Document = field(default_factory=dict, repr=False)
+    provisioning_state: str = "Succeeded"
+    operation: "Operation | None" = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the id."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def properties(self) -> Document:
+        """The document's properties."""
+        found: Document = self.document.setdefault("properties", {})
+        return found
 
 
 @dataclass(slots=True, eq=False)
@@ -168,27 +218,54 @@ class Operation:
 
     Parameters
     ----------
-    target : VirtualMachine, RunCommand or ResourceGroup
-        What it changes.
+    target : VirtualMachine, RunCommand, ResourceGroup, Resource, ...
+        What it changes; it has a ``path`` and a ``location``.
     due : float
         When it ends; :data:`NEVER` until a script's end decides.
+    doom : Failure or None
+        How it is going to fail when it has come due; ``None``: it will succeed.
+    then : callable or None
+        Called once when it has ended, however it did, after its effect.
     """
 
     id: str
     kind: Kind
     target: Any
-    subscription: str
-    location: str
     started: float
     due: float
     ended: float | None = None
     status: str = "InProgress"
     failure: Failure | None = None
+    doom: Failure | None = None
+    then: "Callable[[World, Operation], None] | None" = None
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self.ended is None
+
+
+@dataclass(slots=True)
+class Injected:
+    """A failure that a test asked for.
+
+    Parameters
+    ----------
+    pattern : str
+        Which resources it concerns, as a lower-case glob of what follows ``/providers/`` in their ids.
+    moment : str
+        When it strikes: ``"creation"``, ``"preflight"`` or ``"deletion"``.
+    times : int
+        How often still.
+    status : int
+        The HTTP status of a refused deletion.
+    """
+
+    pattern: str
+    moment: str
+    failure: Failure
+    times: int = 1
+    status: int = 409
 
 
 class World:
@@ -213,6 +290,7 @@ class World:
         self.signer = Signer(self.secrets)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
+        self.deployments: dict[str, Deployment] = {}  # by the id of their status, for those who poll
         self.tokens: dict[str, datetime] = {}
         self.partition = self.new_id()
         self.identity_header = self.secrets.randbytes(16).hex()
@@ -220,6 +298,13 @@ class World:
         self.scripts: dict[int, RunCommand] = {}
         self.instructions: list[Instruction] = []
         self.serials = itertools.count(1)
+        self.links = Links()
+        self.children: dict[str, dict[str, Resource]] = {}
+        self.locks: dict[str, Resource] = {}
+        self.injected: list[Injected] = []
+        self.addresses: dict[str, int] = {}
+        self.seen: dict[str, Any] = {}
+        self.unregistered: set[tuple[str, str]] = set()
         self._origin = start
         self._agenda: list[tuple[float, int, Operation]] = []
 
@@ -229,8 +314,11 @@ class World:
 
     def date(self, monotonic: float) -> str:
         """Return the date of a point on the monotonic clock as ARM writes it."""
-        moment = self._origin.utc + timedelta(seconds=monotonic - self._origin.monotonic)
-        return moment.astimezone(UTC).isoformat(timespec="microseconds")
+        return self.moment(monotonic).utc.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def moment(self, monotonic: float) -> Moment:
+        """Return a point on the monotonic clock on both clocks."""
+        return Moment(monotonic, self._origin.utc + timedelta(seconds=monotonic - self._origin.monotonic))
 
     def schedule(self, operation: Operation) -> None:
         """See to it that :meth:`due` brings the operation when its time has come."""
@@ -258,7 +346,7 @@ class World:
     def machine(self, subscription: str, group: str, name: str) -> VirtualMachine:
         """Look a VM up, or refuse with ARM's 404."""
         if (found := self.group(subscription, group).machines.get(name.lower())) is None:
-            raise Refusal.not_found(f"virtualMachines/{name}", group)
+            raise Refusal.not_found(f"Microsoft.Compute/virtualMachines/{name}", group)
         return found
 
     def add_subscription(self, subscription: str) -> Subscription:

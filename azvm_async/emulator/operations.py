@@ -10,24 +10,16 @@ from typing import Any
 
 from azvm_async.emulator.answers import Refusal, error_body
 from azvm_async.emulator.calls import Call
+from azvm_async.emulator.ids import label_of, part
 from azvm_async.emulator.model import NEVER, Document, Failure, Kind, Operation, World
 from azvm_async.wire import Response
 
 PREEMPTED = Failure("OperationPreempted", "Operation execution has been preempted by a more recent operation.")
 
 
-def begin(world: World, call: Call, kind: Kind, target: Any, seconds: float) -> Operation:
+def begin(world: World, now: float, kind: Kind, target: Any, seconds: float) -> Operation:
     """Let an operation on ``target`` begin that ends in so many seconds."""
-    now = call.now.monotonic
-    operation = Operation(
-        id=world.new_id(),
-        kind=kind,
-        target=target,
-        subscription=call.names["subscription"],
-        location=target.location,
-        started=now,
-        due=now + seconds,
-    )
+    operation = Operation(world.new_id(), kind, target, started=now, due=now + seconds)
     world.operations[operation.id] = operation
     if operation.due != NEVER:
         world.schedule(operation)
@@ -43,25 +35,31 @@ def reschedule(world: World, operation: Operation, due: float) -> None:
 def settle(world: World, now: float) -> None:
     """End all operations that have come due, in their order, and do what their ends do."""
     for operation in world.due(now):
-        succeed(world, operation, operation.due)
+        if operation.doom is None:
+            succeed(world, operation, operation.due)
+        else:
+            operation.target.provisioning_state = "Failed"
+            fail(world, operation, operation.doom, operation.due)
 
 
 def succeed(world: World, operation: Operation, now: float) -> None:
     """End an operation, with its effect."""
     operation.status, operation.ended = "Succeeded", now
     operation.kind.finish(world, operation)
+    _tell(world, operation)
 
 
-def fail(operation: Operation, failure: Failure, now: float, status: str = "Failed") -> None:
+def fail(world: World, operation: Operation, failure: Failure, now: float, status: str = "Failed") -> None:
     """End an operation without its effect; nothing happens to one that has ended."""
     if operation.running:
         operation.status, operation.ended, operation.failure = status, now, failure
+        _tell(world, operation)
 
 
-def preempt(operation: Operation | None, now: float) -> None:
+def preempt(world: World, operation: Operation | None, now: float) -> None:
     """End an operation because a newer one takes its target over."""
     if operation is not None:
-        fail(operation, PREEMPTED, now, status="Canceled")
+        fail(world, operation, PREEMPTED, now, status="Canceled")
 
 
 def tracking(world: World, call: Call, operation: Operation, *, location: bool = True) -> dict[str, str]:
@@ -113,6 +111,13 @@ def gone(world: World, operation: Operation) -> Response:  # noqa: ARG001  # one
     return Response(204)
 
 
+def _tell(world: World, operation: Operation) -> None:
+    """Tell whoever waits inside the emulator that an operation has ended."""
+    then, operation.then = operation.then, None
+    if then is not None:
+        then(world, operation)
+
+
 def _monitored(world: World, call: Call, operation: Operation) -> Response:
     if operation.running:
         return Response(202, {"location": call.url} | _patience(world))
@@ -122,9 +127,11 @@ def _monitored(world: World, call: Call, operation: Operation) -> Response:
 
 
 def _url(world: World, call: Call, operation: Operation) -> str:
+    target = operation.target
+    namespace = label_of(target.path).partition("/")[0] if "/providers/" in target.path else "Microsoft.Resources"
     path = (
-        f"/subscriptions/{operation.subscription}/providers/Microsoft.Compute"
-        f"/locations/{operation.location}/operations/{operation.id}"
+        f"/subscriptions/{part(target.path, 2)}/providers/{namespace}"
+        f"/locations/{target.location}/operations/{operation.id}"
     )
     query = world.signer.query(path, call.api_version, world.partition, _ticks(call.now.utc))
     return f"{call.base}{path}?{query}"

@@ -1,14 +1,16 @@
 """Subscriptions and resource groups, and the lists of what is in them."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from urllib.parse import quote
+from itertools import chain
 
+from azvm_async.emulator import registry
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, location_of, string_map
 from azvm_async.emulator.documents import group_document, machine_document, subscription_document
-from azvm_async.emulator.model import Kind, Operation, ResourceGroup, VirtualMachine, World
+from azvm_async.emulator.in_use import permit_group
+from azvm_async.emulator.model import Kind, Operation, Resource, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import accepted, begin, nothing, preempt
+from azvm_async.emulator.pages import order, page, start_in
 from azvm_async.emulator.routing import Route
 from azvm_async.emulator.run_commands import interrupt
 from azvm_async.wire import Response
@@ -54,21 +56,44 @@ def put_group(world: World, call: Call) -> Response:
     return Response.with_json(200 if known else 201, group_document(group))
 
 
+def head_group(world: World, call: Call) -> Response:
+    """Tell whether there is a resource group."""
+    return Response(204 if call.name("group").lower() in world.subscription(call.name("subscription")).groups else 404)
+
+
+def patch_group(world: World, call: Call) -> Response:
+    """Change a resource group's tags: done at once."""
+    group = _named(world, call)
+    document = call.document()
+    if "tags" in document:
+        group.tags = string_map(document, "tags")
+    return Response.with_json(200, group_document(group))
+
+
 def delete_group(world: World, call: Call) -> Response:
     """Delete a resource group with all that is in it."""
     group = _named(world, call)
-    if group.operation is None:
-        group.provisioning_state = "Deleting"
-        group.operation = begin(world, call, _DELETION, group, world.settings.durations.delete_group)
-        for machine in group.machines.values():
-            _include(world, machine, group.operation)
-    answer = accepted(world, call, group.operation)
+    operation = remove_group(world, group, call.now.monotonic)
+    answer = accepted(world, call, operation)
     return Response(202, {name: value for name, value in answer.headers.items() if name != "azure-asyncoperation"})
+
+
+def remove_group(world: World, group: ResourceGroup, now: float) -> Operation:
+    """Let the deletion of a resource group begin, or return the one under way."""
+    if group.operation is None:
+        permit_group(world, group.path)
+        group.provisioning_state = "Deleting"
+        group.operation = begin(world, now, _DELETION, group, world.settings.durations.delete_group)
+        everything: list[VirtualMachine | Resource] = [*group.machines.values(), *group.resources.values()]
+        for each in everything:
+            _include(world, each, group.operation)
+    return group.operation
 
 
 def list_in_group(world: World, call: Call) -> Response:
     """Answer GET on a resource group's VMs."""
-    return _page(world, call, _named(world, call).machines.values())
+    group = _named(world, call)
+    return _page(world, call, group.machines.after(start_in(group, call)))
 
 
 def list_in_subscription(world: World, call: Call) -> Response:
@@ -87,53 +112,30 @@ def _named(world: World, call: Call) -> ResourceGroup:
     return world.group(call.name("subscription"), call.name("group"))
 
 
-def _include(world: World, machine: VirtualMachine, deletion: Operation) -> None:
-    """Let the deletion of its group be the deletion of a VM."""
-    if machine.provisioning_state != "Deleting":
-        preempt(machine.operation, deletion.started)
-        interrupt(world, machine, deletion.started)
-        machine.provisioning_state, machine.operation = "Deleting", deletion
+def _include(world: World, resource: VirtualMachine | Resource, deletion: Operation) -> None:
+    """Let the deletion of its group be the deletion of a resource."""
+    if resource.provisioning_state != "Deleting":
+        preempt(world, resource.operation, deletion.started)
+        if isinstance(resource, VirtualMachine):
+            interrupt(world, resource, deletion.started)
+        resource.provisioning_state, resource.operation = "Deleting", deletion
 
 
 def _all_machines(world: World, call: Call) -> Iterator[VirtualMachine]:
     groups = world.subscription(call.name("subscription")).groups.values()
-    return chain.from_iterable(group.machines.values() for group in groups)
+    return chain.from_iterable(group.machines.after(start_in(group, call)) for group in groups)
 
 
 def _page(world: World, call: Call, machines: Iterable[VirtualMachine], *, expanded: bool = False) -> Response:
-    """Return a page of a list of VMs, with the link to the next one when there are more."""
-    after = _place(call.query.get("$skiptoken", ""))
-    size = world.settings.page_size
-    found = list(islice((each for each in machines if _order(each) > after), size + 1))
-    value = [machine_document(world, each, expanded=expanded) for each in found[:size]]
-    if len(found) <= size:
-        return Response.with_json(200, {"value": value})
-    return Response.with_json(200, {"value": value, "nextLink": _next_link(call, found[size - 1])})
+    return page(world, call, machines, order, lambda each: machine_document(world, each, expanded=expanded))
 
 
-def _order(machine: VirtualMachine) -> tuple[int, int]:
-    """Return a VM's place in lists, which stays when others come and go."""
-    return machine.group.serial, machine.serial
-
-
-def _place(token: str) -> tuple[int, int]:
-    if not token:
-        return (0, 0)
-    group, _, machine = token.partition(".")
-    if not (group.isdecimal() and machine.isdecimal()):
-        raise Refusal(400, "InvalidSkipToken", "The value of $skiptoken is not one that a list gave.")
-    return int(group), int(machine)
-
-
-def _next_link(call: Call, last: VirtualMachine) -> str:
-    kept = {name: value for name, value in call.query.items() if name != "$skiptoken"}
-    group, machine = _order(last)
-    query = "&".join(f"{name}={quote(value)}" for name, value in kept.items())
-    return f"{call.base}{call.path}?{query}&$skiptoken={group}.{machine}"
-
-
-def _end_deletion(world: World, operation: Operation) -> None:  # noqa: ARG001  # one of Kind's ends
+def _end_deletion(world: World, operation: Operation) -> None:
     group: ResourceGroup = operation.target
+    for resource in list(group.resources.values()):
+        registry.drop(world, resource)
+    for machine in group.machines.values():
+        world.links.drop(machine.path.lower())
     group.machines.clear()
     group.subscription.groups.pop(group.name.lower(), None)
 
@@ -145,7 +147,9 @@ ROUTES = (
     Route("GET", _SUBSCRIPTION, get_subscription),
     Route("GET", _GROUPS, list_groups),
     Route("GET", _GROUP, get_group),
+    Route("HEAD", _GROUP, head_group),
     Route("PUT", _GROUP, put_group),
+    Route("PATCH", _GROUP, patch_group),
     Route("DELETE", _GROUP, delete_group),
     Route("GET", f"{_GROUP}/{_COMPUTE}/virtualMachines", list_in_group, "HighCostGet"),
     Route("GET", f"{_SUBSCRIPTION}/{_COMPUTE}/virtualMachines", list_in_subscription, "HighCostGet"),

@@ -1,7 +1,7 @@
 """Which handler answers a path: a tree of path segments, built once from the tables of the rooms.
 
-Literal segments are compared without regard to case, as ARM does. A look-up costs one dictionary access a segment,
-however many routes there are.
+Literal segments are compared without regard to case, as ARM does, and go before names. A look-up costs a few dictionary
+accesses a segment, however many routes there are.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ class Route(NamedTuple):
     Parameters
     ----------
     pattern : str
-        A path, its variable segments in braces.
+        A path, its variable segments in braces; ``{*name}`` at its end takes all the rest, where nothing else fits.
     policy : str or None
         The policy of Microsoft.Compute that counts such requests.
     """
@@ -39,8 +39,34 @@ class _Node:
 
     literals: dict[str, "_Node"] = field(default_factory=dict)
     variable: "_Node | None" = None
+    rest: "_Node | None" = None
     name: str = ""
     routes: dict[str, Route] = field(default_factory=dict)
+
+    def find(self, segments: list[str], start: int, names: dict[str, str]) -> "_Node | None":
+        """Return the node where the segments from ``start`` on lead to, and note what stands for names."""
+        if start == len(segments):
+            return self if self.routes else None
+        literal = self.literals.get(segments[start].lower())
+        if literal is not None and (found := literal.find(segments, start + 1, names)):
+            return found
+        if self.variable is not None and (found := self.variable.find(segments, start + 1, names)):
+            names[self.variable.name] = segments[start]
+            return found
+        return None
+
+    def find_rest(self, segments: list[str], start: int, names: dict[str, str]) -> "_Node | None":
+        """Return the node, if any, that takes all segments from some place on."""
+        if start == len(segments):
+            return None
+        for following in (self.literals.get(segments[start].lower()), self.variable):
+            if following is not None and (found := following.find_rest(segments, start + 1, names)):
+                if following is self.variable:
+                    names[following.name] = segments[start]
+                return found
+        if self.rest is not None:
+            names[self.rest.name] = "/".join(segments[start:])
+        return self.rest
 
 
 class Router:
@@ -59,25 +85,23 @@ class Router:
         Refusal
             404 when no route has this path, 405 when none has this method.
         """
-        node = self._root
-        for segment in _segments(call.path):
-            following = node.literals.get(segment.lower())
-            if following is None:
-                following = node.variable
-                if following is None:
-                    raise _unknown(call)
-                call.names[following.name] = segment
-            node = following
-        if not node.routes:
+        segments = _segments(call.path)
+        if (node := self._root.find(segments, 0, call.names)) is not None:
+            if (route := node.routes.get(call.method)) is None:
+                raise _not_allowed(call, node.routes)
+            return route
+        rest = self._root.find_rest(segments, 0, call.names)
+        if rest is None or (route := rest.routes.get(call.method)) is None:
             raise _unknown(call)
-        if (route := node.routes.get(call.method)) is None:
-            raise _not_allowed(call, node.routes)
         return route
 
     def _add(self, route: Route) -> None:
         node = self._root
         for segment in _segments(route.pattern):
-            if segment.startswith("{"):
+            if segment.startswith("{*"):
+                node.rest = node.rest or _Node(name=segment[2:-1])
+                node = node.rest
+            elif segment.startswith("{"):
                 node.variable = node.variable or _Node(name=segment[1:-1])
                 node = node.variable
             else:

@@ -9,6 +9,8 @@ operation succeeded doesn't say that the script did. The older action ``runComma
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, location_of, section, string_map
 from azvm_async.emulator.documents import status
+from azvm_async.emulator.in_use import permit
+from azvm_async.emulator.injected import next_failure, refuse_if_wanted
 from azvm_async.emulator.instructions import KillScript, ScriptResult
 from azvm_async.emulator.model import (
     NEVER,
@@ -39,22 +41,21 @@ _VM_WENT_DOWN = Failure(
 def get(world: World, call: Call) -> Response:
     """Answer GET on a run command."""
     record = _named(world, call)
-    return Response.with_json(200, _document(world, record, call, expanded=call.expands_instance_view()))
+    return Response.with_json(200, document_of(world, record, view=_views(record, call)))
 
 
 def get_all(world: World, call: Call) -> Response:
     """Answer GET on a VM's run commands."""
     machine = _machine(world, call)
-    expanded = call.expands_instance_view()
     records = (machine.run_commands or {}).values()
-    return Response.with_json(200, {"value": [_document(world, record, call, expanded=expanded) for record in records]})
+    shown = [document_of(world, record, view=_views(record, call)) for record in records]
+    return Response.with_json(200, {"value": shown})
 
 
 def put(world: World, call: Call) -> Response:
     """Create a run command and run its script, or run another under the same name."""
     machine = _machine(world, call)
-    document = call.document()
-    return _run(world, call, machine, document)
+    return _answered(world, call, machine, call.document())
 
 
 def patch(world: World, call: Call) -> Response:
@@ -63,20 +64,50 @@ def patch(world: World, call: Call) -> Response:
     changes = call.document()
     merged = {"location": record.location, "tags": record.tags, **changes}
     merged["properties"] = {**record.properties, **section(changes, "properties")}
-    return _run(world, call, record.machine, merged)
+    return _answered(world, call, record.machine, merged)
 
 
 def delete(world: World, call: Call) -> Response:
     """Delete a run command, ending its script; 204 when there is none."""
-    record = _find(_machine(world, call), call)
+    record = find(_machine(world, call), call.name("command"))
     if record is None:
         return Response(204)
-    if record.provisioning_state != "Deleting":
-        _abandon(world, record, call.now.monotonic)
-        record.provisioning_state = "Deleting"
-        record.operation = begin(world, call, _DELETION, record, world.settings.durations.run_command_delete)
-    assert record.operation is not None  # noqa: S101  # a record in deletion has the operation that deletes it
-    return accepted(world, call, record.operation)
+    return accepted(world, call, remove(world, record, call.now.monotonic))
+
+
+def remove(world: World, record: RunCommand, now: float) -> Operation:
+    """Let the deletion of a run command begin, or return the one under way."""
+    if record.provisioning_state == "Deleting" and record.operation is not None:
+        return record.operation
+    permit(world, record.path)
+    _abandon(world, record, now)
+    record.provisioning_state = "Deleting"
+    record.operation = begin(world, now, _DELETION, record, world.settings.durations.run_command_delete)
+    return record.operation
+
+
+def change(world: World, machine: VirtualMachine, name: str, document: Document, now: float) -> Operation:
+    """Adopt a document as a run command of the VM, and run its script."""
+    require_running(machine)
+    properties = section(document, "properties")
+    program, tags = Program.of(properties), string_map(document, "tags")
+    known = find(machine, name)
+    location = location_of(document, known.location if known else None)
+    refuse_if_wanted(world, f"{machine.path}/runCommands/{name}")
+    record = known or _added(machine, name, location)
+    if known is not None:
+        _renew(world, known, now)
+    record.properties, record.tags = shown_properties(properties), tags
+    record.visible = now + world.settings.durations.instance_view
+    record.operation = begin(world, now, _EXECUTION, record, NEVER)
+    record.operation.doom = next_failure(world, record.path)
+    start(world, record, program, now)
+    return record.operation
+
+
+def find(machine: VirtualMachine, name: str) -> RunCommand | None:
+    """Return a VM's run command of this name, if there is one."""
+    return (machine.run_commands or {}).get(name.lower())
 
 
 def require_running(machine: VirtualMachine) -> None:
@@ -120,33 +151,23 @@ def interrupt(world: World, machine: VirtualMachine, now: float) -> None:
             record.message = _VM_WENT_DOWN.message
             record.provisioning_state = "Failed"
             if record.operation is not None:
-                fail(record.operation, _VM_WENT_DOWN, now)
+                fail(world, record.operation, _VM_WENT_DOWN, now)
 
 
-def _run(world: World, call: Call, machine: VirtualMachine, document: Document) -> Response:
-    """Adopt a document as a run command of the VM, run its script, and answer as PUT and PATCH do."""
-    require_running(machine)
-    properties = section(document, "properties")
-    program, tags = Program.of(properties), string_map(document, "tags")
-    known = _find(machine, call)
-    location = location_of(document, known.location if known else None)
-    record = known or _added(machine, call, location)
-    if known is not None:
-        _renew(world, known, call.now.monotonic)
-    record.properties, record.tags = shown_properties(properties), tags
-    record.visible = call.now.monotonic + world.settings.durations.instance_view
-    record.operation = begin(world, call, _EXECUTION, record, NEVER)
-    headers = tracking(world, call, record.operation, location=False)
-    start(world, record, program, call.now.monotonic)
-    return Response.with_json(200 if known else 201, _document(world, record, call, expanded=False), headers)
+def _answered(world: World, call: Call, machine: VirtualMachine, document: Document) -> Response:
+    """Run a script and answer as PUT and PATCH do."""
+    known = find(machine, call.name("command"))
+    operation = change(world, machine, call.name("command"), document, call.now.monotonic)
+    headers = tracking(world, call, operation, location=False)
+    return Response.with_json(200 if known else 201, document_of(world, operation.target), headers)
 
 
-def _added(machine: VirtualMachine, call: Call, location: str) -> RunCommand:
+def _added(machine: VirtualMachine, name: str, location: str) -> RunCommand:
     machine.run_commands = machine.run_commands if machine.run_commands is not None else {}
     if len(machine.run_commands) >= MOST:
         message = f"The maximum number of managed Run commands (max={MOST}, current={MOST}) has been exceeded."
         raise Refusal(409, "OperationNotAllowed", message)
-    record = RunCommand(machine, call.name("command"), location, {})
+    record = RunCommand(machine, name, location, {})
     machine.run_commands[record.name.lower()] = record
     return record
 
@@ -166,7 +187,7 @@ def _abandon(world: World, record: RunCommand, now: float) -> None:
     if record.script is not None:
         _kill(world, record)
         record.state, record.ended = "Canceled", now
-    preempt(record.operation, now)
+    preempt(world, record.operation, now)
 
 
 def _kill(world: World, record: RunCommand) -> None:
@@ -212,21 +233,18 @@ def _machine(world: World, call: Call) -> VirtualMachine:
     return world.machine(call.name("subscription"), call.name("group"), call.name("machine"))
 
 
-def _find(machine: VirtualMachine, call: Call) -> RunCommand | None:
-    return (machine.run_commands or {}).get(call.name("command").lower())
-
-
 def _named(world: World, call: Call) -> RunCommand:
     machine = _machine(world, call)
-    if (record := _find(machine, call)) is None:
-        resource = f"virtualMachines/{machine.name}/runCommands/{call.name('command')}"
+    if (record := find(machine, call.name("command"))) is None:
+        resource = f"Microsoft.Compute/virtualMachines/{machine.name}/runCommands/{call.name('command')}"
         raise Refusal.not_found(resource, machine.group.name)
     return record
 
 
-def _document(world: World, record: RunCommand, call: Call, *, expanded: bool) -> Document:
+def document_of(world: World, record: RunCommand, *, view: bool = False) -> Document:
+    """Return a run command as GET shows it, with its instance view on demand."""
     properties = {**record.properties, "provisioningState": record.provisioning_state}
-    if expanded and call.now.monotonic >= record.visible:
+    if view:
         properties["instanceView"] = _instance_view(world, record)
     document: Document = {
         "name": record.name,
@@ -237,6 +255,11 @@ def _document(world: World, record: RunCommand, call: Call, *, expanded: bool) -
     if record.tags is not None:
         document["tags"] = record.tags
     return document | {"properties": properties}
+
+
+def _views(record: RunCommand, call: Call) -> bool:
+    """Tell whether the answer shall contain the instance view, and can."""
+    return call.expands_instance_view() and call.now.monotonic >= record.visible
 
 
 def _instance_view(world: World, record: RunCommand) -> Document:

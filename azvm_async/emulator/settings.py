@@ -25,6 +25,10 @@ class Durations:
         For so long after its PUT a run command is shown without an instance view.
     delete_group : float
         The deletion of a resource group with all that is in it.
+    resource : float
+        A change or the deletion of any other resource.
+    evaluation : float
+        The evaluation of a template, before its deployment begins anything and when all is there.
     """
 
     create: float = 40.0
@@ -43,6 +47,8 @@ class Durations:
     run_command_delete: float = 3.0
     instance_view: float = 1.0
     delete_group: float = 90.0
+    resource: float = 4.0
+    evaluation: float = 1.0
 
     def scaled(self, factor: float) -> Self:
         """Return durations that are each ``factor`` times as long."""

@@ -6,6 +6,7 @@ import pytest
 
 from azvm_async.clock import VirtualClock
 from azvm_async.emulator import Durations, Emulator
+from emulator.deploying import Deployer
 from emulator.support import Caller
 
 
@@ -24,6 +25,11 @@ async def arm(clock: VirtualClock) -> AsyncIterator[Emulator]:
 @pytest.fixture
 async def caller(arm: Emulator, clock: VirtualClock) -> Caller:
     return Caller(arm, clock, (await arm.credential().get_token()).token)
+
+
+@pytest.fixture
+async def deployer(arm: Emulator, clock: VirtualClock) -> Deployer:
+    return Deployer(arm, clock, (await arm.credential().get_token()).token)
 
 
 @pytest.fixture

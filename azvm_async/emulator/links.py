@@ -1,0 +1,60 @@
+"""Which resource names which: the ids that stand in a resource's properties, kept in both directions.
+
+Whoever names a part of a resource, as a network interface names a subnet, names the whole too. Keys are lower-case ids,
+so that a look-up costs the same however many resources there are.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+
+class Links:
+    """Who refers to whom."""
+
+    def __init__(self) -> None:
+        self._targets: dict[str, tuple[str, ...]] = {}
+        self._users: dict[str, dict[str, str]] = {}
+
+    def set(self, path: str, document: Any) -> None:
+        """Take in what a resource refers to now, in place of what it referred to before."""
+        key = path.lower()
+        self.drop(key)
+        targets = tuple({whole: None for target in referred(document) for whole in _wholes(target.lower())})
+        if targets:
+            self._targets[key] = targets
+        for target in targets:
+            self._users.setdefault(target, {})[key] = path
+
+    def drop(self, key: str) -> None:
+        """Forget what a resource refers to."""
+        for target in self._targets.pop(key, ()):
+            users = self._users[target]
+            del users[key]
+            if not users:
+                del self._users[target]
+
+    def users(self, path: str) -> list[str]:
+        """Return the ids of what refers to a resource or to a part of it, but is no part of it itself."""
+        key = path.lower()
+        found = self._users.get(key, {})
+        return [shown for user, shown in found.items() if user != key and not user.startswith(f"{key}/")]
+
+
+def referred(value: Any) -> Iterator[str]:
+    """Return the ids of resources that a document refers to."""
+    if isinstance(value, list):
+        for each in value:
+            yield from referred(each)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name.lower() == "id" and isinstance(inner, str):
+                yield from [inner] if "/providers/" in inner.lower() else []
+            else:
+                yield from referred(inner)
+
+
+def _wholes(key: str) -> Iterable[str]:
+    """Return a lower-case id and those of the resources that it is a part of."""
+    scope, _, tail = key.rpartition("/providers/")
+    parts = tail.split("/")
+    return [f"{scope}/providers/{'/'.join(parts[:length])}" for length in range(len(parts), 2, -2)]

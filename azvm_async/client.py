@@ -4,43 +4,31 @@ What changes something gives a handle (:class:`~azvm_async.operation.Operation`)
 reads gives a value. A client is a session: one connection pool, one sign-in, one poller for all its handles.
 """
 
-import logging
-import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
 from enum import Enum
 from functools import partial
-from importlib.metadata import version
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from os import PathLike
+from typing import Any, TypeVar
 
-from azvm_async.clock import Clock, SystemClock
-from azvm_async.credential import TokenSource
+from azvm_async.deployer import IfExists, Order, deployment_of, order
 from azvm_async.errors import InvalidRequest, RequestRefused
 from azvm_async.operation import Operation, Submission
-from azvm_async.outbox import Outbox
-from azvm_async.pipeline import Pipeline, Retry
-from azvm_async.poller import Poller
-from azvm_async.protocol import lro, run_command, tokens, urls, vm
-from azvm_async.protocol.clouds import cloud_named
-from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
+from azvm_async.protocol import lro, run_command, urls, vm
+from azvm_async.protocol.deployment import Deployed
+from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.lro import METHODS, FinalState
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.script import NAME_PREFIX, RunCommandResult, Script, script_url
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
-from azvm_async.reader import Reader
-from azvm_async.transport import HttpTransport, Timeouts, Transport, environment_proxy
+from azvm_async.protocol.what_if import ResourceChange
+from azvm_async.session import Session
+from azvm_async.templates import Source
 from azvm_async.wire import Request
 
-_NAMED_AT_THE_END = 10
 
-_log = logging.getLogger(__name__)
-
-
-class AzureVMClient:
+class AzureVMClient(Session):
     """Operates the virtual machines of a subscription.
 
     Parameters
@@ -76,70 +64,6 @@ class AzureVMClient:
     ...     operation = await client.start("vm1")
     ...     await operation
     """
-
-    def __init__(
-        self,
-        subscription: str,
-        resource_group: str,
-        credential: Any = None,
-        endpoint: str | None = None,
-        *,
-        cloud: str = "public",
-        timeouts: Timeouts | None = None,
-        retry: Retry | None = None,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
-    ) -> None:
-        home = cloud_named(cloud)
-        if credential is not None and not hasattr(credential, "get_token"):
-            raise InvalidRequest(f"A {type(credential).__name__} is no credential: it has no get_token")
-        self.subscription = checked_subscription(subscription)
-        self.resource_group = checked_resource_group(resource_group)
-        self.endpoint = urls.endpoint(home.endpoint if endpoint is None else endpoint)
-        self._clock = clock or SystemClock()
-        self._pipeline = Pipeline(
-            self.endpoint,
-            transport or HttpTransport(timeouts or Timeouts(), self._clock, proxy=environment_proxy(self.endpoint)),
-            TokenSource(credential, home.scope, home.authority, self._clock),
-            clock=self._clock,
-            retry=retry or Retry(),
-            user_agent=f"azvm-async/{version('azvm-async')}",
-        )
-        self._poller = Poller(self._pipeline.poll, self._clock, self._now)
-        self._outbox = Outbox(self._pipeline, self._poller, self._now)
-        self._reader = Reader(self._pipeline, self.endpoint)
-        self._closed = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of connections and stop polling. Operations go on in Azure; :attr:`outstanding` keeps their tokens.
-
-        Submissions under way are given five seconds to be answered. Closing again does nothing.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        async with AsyncExitStack() as stack:  # each in its turn, whatever happens to the one before
-            stack.callback(self._say_what_goes_on)
-            stack.push_async_callback(self._pipeline.close)
-            stack.push_async_callback(self._poller.close)
-            stack.push_async_callback(self._outbox.close)
-
-    @property
-    def outstanding(self) -> list[Operation[Any]]:
-        """Handles of all operations that have not ended, as far as this client knows, the oldest first.
-
-        Those are among them whose handle was dropped, or whose submission's caller was cancelled. After the client is
-        closed they can't be awaited, but their tokens are good.
-        """
-        return self._poller.outstanding
 
     def start(self, name: str) -> Submission[None]:
         """Start a VM.
@@ -272,6 +196,152 @@ class AzureVMClient:
         wanted = Script(script, parameters or {}, protected_parameters or {}, timeout, run_as_user)
         return Submission(self._run(name, wanted, location, keep=keep), self._clock)
 
+    def provision(
+        self,
+        name: str,
+        template: Source,
+        parameters: Source | None = None,
+        mode: str = "Incremental",
+        if_exists: str = "update",
+        *,
+        deployment_name: str | None = None,
+        custom_data: str | PathLike[str] | None = None,
+        stack: bool = False,
+    ) -> Submission[Deployed]:
+        """Deploy an ARM template: a VM with all that belongs to it.
+
+        Parameters
+        ----------
+        name : str
+            The VM's name, or full ARM id. It is the template's parameter ``vmName``, where there is one and
+            ``parameters`` leaves it out.
+        template : Mapping, str or PathLike
+            The template, or the path of a ``.json`` or ``.jsonc`` file, in which there may be comments.
+        parameters : Mapping, str or PathLike, optional
+            Values by the template's parameter names, or the path of an ARM parameter file.
+        mode : {"Incremental", "Complete"}
+            ``Complete`` deletes what is in the resource group and not in the template.
+        if_exists : {"update", "keep"}
+            ``keep`` sends nothing where the VM is there and was provisioned well.
+        deployment_name : str, optional
+            ``{name}-deployment`` by default.
+        custom_data : str or Path, optional
+            Text, or the path object of a file, for the template's parameter ``customData``.
+        stack : bool
+            Deploy by a deployment stack, which deletes what a later template leaves out; ``mode`` does not apply to it.
+
+        Returns
+        -------
+        Submission
+            Its result is a :class:`Deployed`; its updates show each resource. A deployment of this name that is running
+            with the same template and parameters is adopted. One whose answer was lost is looked for, not sent twice.
+
+        Raises
+        ------
+        InvalidRequest
+            For a template or parameter that can't be, with the file's line. Nothing was sent.
+        Conflict
+            When another deployment is running under this name.
+        NotFound, RequestRefused, AuthenticationError, OutcomeUnknown, TransportError
+            As :meth:`start`; RequestRefused tells what ARM has against the template.
+
+        Notes
+        -----
+        The handle raises :class:`DeploymentFailed` with the innermost cause. The first deployment of a name waits a
+        second for Azure's clock, so that ``deprovision`` can tell what stood before. REST reference:
+        "Deployments - Create Or Update", and "Deployment Stacks - Create Or Update At Resource Group".
+        """
+        given = (name, template, parameters, custom_data, mode, deployment_name)
+        return Submission(self._provision(partial(self._order, *given, stack=stack), if_exists), self._clock)
+
+    def deprovision(
+        self,
+        name: str,
+        *,
+        deployment_name: str | None = None,
+        assume_owned: bool = False,
+        plan: bool = False,
+        stack: bool = False,
+    ) -> Submission[Any]:
+        """Delete everything that a deployment created, VM first, and its record last.
+
+        Ours is what is not older than the first deployment of that name, by Azure's own word; children go with their
+        parents, and the disks that Azure made with a VM go with it. What the deployment only changed stays. A
+        deployment that is running is canceled first.
+
+        Parameters
+        ----------
+        name : str
+            The VM's name, or full ARM id.
+        deployment_name : str, optional
+            ``{name}-deployment`` by default.
+        assume_owned : bool
+            Take everything that the deployment names for its own, also what stood before it.
+        plan : bool
+            Only show what would be done: the result is a :class:`DeprovisionPlan`.
+        stack : bool
+            It is a deployment stack, which deletes what it manages.
+
+        Returns
+        -------
+        Submission
+            Its result is a :class:`Deprovisioned`: what was deleted, and what was left and why. Where there is no such
+            deployment, nothing is left to do: that is a success.
+
+        Raises
+        ------
+        OwnershipUnknown
+            When the deployment was not made by :meth:`provision`, and ``assume_owned`` is not given.
+        InvalidRequest, NotFound, RequestRefused, AuthenticationError, TransportError
+            As :meth:`start`.
+
+        Notes
+        -----
+        The handle raises :class:`DeprovisionIncomplete` where something of ours could not be deleted. Resumed in another
+        process, it finds out again what is to be done. REST reference: "Deployment Operations - List", "Resources - List
+        By Resource Group" with ``$expand=createdTime``.
+        """
+        return Submission(self._deprovision(name, deployment_name, assume_owned, plan, stack), self._clock)
+
+    async def validate(
+        self,
+        name: str,
+        template: Source,
+        parameters: Source | None = None,
+        mode: str = "Incremental",
+        *,
+        deployment_name: str | None = None,
+        custom_data: str | PathLike[str] | None = None,
+    ) -> tuple[str, ...]:
+        """Have ARM check a deployment without doing it; the parameters are those of :meth:`provision`.
+
+        Returns
+        -------
+        tuple of str
+            ARM ids of the resources that it would deploy.
+
+        Raises
+        ------
+        RequestRefused
+            When ARM would not take it, with the reasons. Beside that as :meth:`provision`.
+        """
+        wanted = self._order(name, template, parameters, custom_data, mode, deployment_name)
+        return await self._deployer.validate(wanted)
+
+    async def what_if(
+        self,
+        name: str,
+        template: Source,
+        parameters: Source | None = None,
+        mode: str = "Incremental",
+        *,
+        deployment_name: str | None = None,
+        custom_data: str | PathLike[str] | None = None,
+    ) -> tuple[ResourceChange, ...]:
+        """Have ARM tell what a deployment would change; parameters and errors are those of :meth:`validate`."""
+        wanted = self._order(name, template, parameters, custom_data, mode, deployment_name)
+        return await self._deployer.what_if(wanted)
+
     def begin(
         self,
         method: str,
@@ -312,21 +382,6 @@ class AzureVMClient:
         request = partial(self._request, method, path_or_url, json, api_version)
         return Submission(self._begin(request, final_state_via, repeat), self._clock)
 
-    def resume(self, token: str | Mapping[str, Any]) -> Operation[Any]:
-        """Take an operation up again, also one of another process. Sends nothing by itself.
-
-        Parameters
-        ----------
-        token : str or dict
-            :attr:`Operation.token`, the same as a dict, or a bare ``asyncResultsUrl``.
-
-        Raises
-        ------
-        InvalidRequest
-            When it is none of these, or belongs to another endpoint.
-        """
-        return self._poller.resume(tokens.load(token, self.endpoint, self._now()))
-
     async def get(self, name: str) -> VirtualMachine:
         """Read a VM with its power state.
 
@@ -353,12 +408,6 @@ class AzureVMClient:
         """
         return self._reader.vms(self.subscription, self.resource_group)
 
-    def __repr__(self) -> str:
-        return f"<AzureVMClient {self.resource_group} at {self.endpoint}>"
-
-    def _now(self) -> Moment:
-        return Moment(self._clock.monotonic(), self._clock.utcnow(), random.random())  # noqa: S311 - jitter
-
     def _vm(self, name: str) -> VmId:
         return VmId.parse(name, self.subscription, self.resource_group)
 
@@ -383,6 +432,31 @@ class AzureVMClient:
             self._reader.forget(target)  # it may have been made anew, in another region
             raise
 
+    async def _provision(self, wanted: Callable[[], Order], if_exists: str) -> Operation[Deployed]:
+        keep = _one_of(IfExists, if_exists, "if_exists") is IfExists.KEEP
+        return await self._deployer.provision(wanted(), keep=keep)
+
+    async def _deprovision(
+        self, name: str, deployment_name: str | None, assume_owned: bool, plan: bool, stack: bool
+    ) -> Operation[Any]:
+        target = self._vm(name)
+        deployment = deployment_of(target, deployment_name, stack=stack)
+        flags = bool(vm.flag(assume_owned)), bool(vm.flag(plan))
+        return await self._deployer.deprovision(target, deployment, assume_owned=flags[0], only_plan=flags[1])
+
+    def _order(
+        self,
+        name: str,
+        template: Source,
+        parameters: Source | None,
+        custom_data: str | PathLike[str] | None,
+        mode: str,
+        deployment_name: str | None,
+        *,
+        stack: bool = False,
+    ) -> Order:
+        return order(self._vm(name), template, parameters, custom_data, mode, deployment_name, stack=stack)
+
     async def _begin(self, request: Callable[[], Request], final_state_via: str | None, repeat: str) -> Operation[Any]:
         final = None if final_state_via is None else _one_of(FinalState, final_state_via, "final_state_via")
         policy, asked = _one_of(Repeat, repeat, "repeat"), request()
@@ -404,19 +478,6 @@ class AzureVMClient:
             return Request.with_json(method.upper(), urls.with_query(url, **{"api-version": api_version}), json)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"The body is not JSON: {error}") from error
-
-    def _say_what_goes_on(self) -> None:
-        """Leaving is no stopping: name what goes on in Azure, so that nobody is surprised by a bill."""
-        going_on = [str(operation.about) for operation in self.outstanding]
-        if going_on:
-            more = f" and {len(going_on) - _NAMED_AT_THE_END} more" if len(going_on) > _NAMED_AT_THE_END else ""
-            named = ", ".join(going_on[:_NAMED_AT_THE_END]) + more
-            counted = "1 operation" if len(going_on) == 1 else f"{len(going_on)} operations"
-            _log.warning(
-                "%s had not ended when last read, and may go on in Azure: %s. Their tokens are in client.outstanding",
-                counted,
-                named,
-            )
 
 
 Choice = TypeVar("Choice", bound=Enum)

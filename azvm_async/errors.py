@@ -136,6 +136,51 @@ class OperationPreempted(OperationFailed):
     advice = "The newer operation won; look at the VM's state before submitting this one again"
 
 
+class DeploymentFailed(OperationFailed):
+    """A deployment ended as Failed; ``code`` and ``message`` are those of the innermost cause.
+
+    Attributes
+    ----------
+    causes : tuple of Cause
+        All innermost errors, each with its resource; the first is the earliest.
+    resources : tuple of ResourceProgress
+        How each resource of the deployment ended: its operations.
+    """
+
+    advice = "Mend the cause and provision again, or remove what was created: 'client.deprovision(name)'"
+
+    def __init__(
+        self, what: str, *, causes: tuple[Any, ...] = (), resources: tuple[Any, ...] = (), **facts: Any
+    ) -> None:
+        super().__init__(what, **facts)
+        self.causes = causes
+        self.resources = resources
+
+
+class DeprovisionIncomplete(OperationFailed):
+    """Not everything that a deployment created could be deleted; its record stays, so that a later try knows of it.
+
+    Attributes
+    ----------
+    report : Deprovisioned or None
+        What was deleted, and what was left and why.
+    """
+
+    advice = "Remove what holds the rest (a lock, a role that is missing, another resource), then deprovision again"
+
+    def __init__(self, what: str, *, report: Any = None, **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.report = report
+
+
+class OwnershipUnknown(AzureVMError):
+    """It can't be told what a deployment created and what stood before; nothing was deleted."""
+
+    advice = (
+        "Look at 'client.deprovision(name, assume_owned=True, plan=True)'; if all of that may go, do it without 'plan'"
+    )
+
+
 class WaitTimeout(AzureVMError, TimeoutError):
     """The wait timed out; the operation goes on in Azure.
 

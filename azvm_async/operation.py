@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout, fresh
 from azvm_async.protocol import tokens
-from azvm_async.protocol.machine import About, Failure, Machine, Success
+from azvm_async.protocol.machine import About, Failure, Machine, ResourceProgress, Success
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -38,11 +38,14 @@ class Update:
         0 to 100, where Azure tells.
     done : bool
         Whether this is the last one.
+    resources : tuple of ResourceProgress
+        How each resource of a deployment (or deprovisioning) goes; empty for operations on one resource.
     """
 
     status: str
     percent_complete: float | None
     done: bool
+    resources: tuple[ResourceProgress, ...] = ()
 
 
 class Tracked:
@@ -54,12 +57,14 @@ class Tracked:
         The state at first.
     """
 
-    __slots__ = ("_handle", "heard", "key", "machine", "scheduled", "trouble", "updates", "waits")
+    __slots__ = ("_handle", "canceled", "entry", "heard", "key", "machine", "scheduled", "trouble", "updates", "waits")
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.key: object = None  # by which the poller finds it
         self.scheduled = False
+        self.entry = 0  # which entry of the poller's agenda counts: the newest
+        self.canceled = False  # whether Azure accepted to cancel it
         self.trouble: AzureVMError | None = None
         self.heard = False  # whether somebody got the outcome
         self.waits: set[asyncio.Future[AzureVMError | None]] = set()
@@ -115,6 +120,9 @@ class Driver(Protocol):
         ClientClosed
             When nobody polls any more.
         """
+
+    async def cancel(self, tracked: Tracked) -> None:
+        """Ask Azure to cancel an operation; see :meth:`Operation.cancel`."""
 
 
 class Operation(Generic[T_co]):
@@ -207,6 +215,25 @@ class Operation(Generic[T_co]):
             about = self.about
             what = f"The {about} did not end within {timeout:g} s"
             raise WaitTimeout(what, operation=self, token=self.token, vm=about.resource) from self.trouble
+
+    async def cancel(self) -> None:
+        """Ask Azure to cancel the operation: deployments and run commands can be.
+
+        Returns once Azure has accepted that. Then the handle ends as ``Canceled``, and who awaits it gets
+        :class:`OperationCanceled`, unless it ended otherwise before. One that has ended is left alone. What a deployment
+        had begun to create stays: ``client.deprovision`` removes it. To end only the waiting, cancel the wait.
+
+        Raises
+        ------
+        InvalidRequest
+            When Azure knows no way to cancel this kind of operation; nothing was sent.
+        NotFound, AuthenticationError, RequestRefused, TransportError, OutcomeUnknown
+            When Azure refuses, or no answer came; the handle is whole.
+        ClientClosed
+            When the client is closed.
+        """
+        if not self.done:
+            await self._driver.cancel(self._tracked)
 
     def updates(self) -> "Updates":
         """Return the changes of state as they come, the present state first: ``async for update in op.updates()``.
@@ -351,4 +378,4 @@ def check_timeout(timeout: object) -> None:
 
 def update_of(machine: Machine) -> Update:
     """Return what a reader of updates sees of a state."""
-    return Update(machine.status, machine.percent_complete, machine.outcome is not None)
+    return Update(machine.status, machine.percent_complete, machine.outcome is not None, machine.progress)

@@ -8,10 +8,10 @@ which the first is known to have failed. Otherwise the submission is carried to 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from azvm_async.errors import AzureVMError, ClientClosed, OutcomeUnknown
+from azvm_async.errors import AzureVMError, ClientClosed, Conflict, OutcomeUnknown
 from azvm_async.operation import Operation
 from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.poller import Poller
@@ -23,7 +23,11 @@ from azvm_async.wire import Request, Response
 GRACE = 5.0
 """Seconds that a client that is being closed gives to submissions under way."""
 
+SENDINGS = 3
+"""How often something is sent whose answer was lost, and that was then not found."""
+
 Begin = Callable[[Response, Moment], Machine]
+Search = Callable[[AzureVMError], Awaitable[Machine | None]]
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +52,9 @@ class Outbox:
         self._under_way: dict[asyncio.Task[Operation[Any]], tuple[About, Sending]] = {}
         self._closed = False
 
-    async def submit(self, about: About, request: Request, repeat: Repeat, begin: Begin) -> Operation[Any]:
+    async def submit(
+        self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None = None
+    ) -> Operation[Any]:
         """Send a request, and return the handle of what it began.
 
         Parameters
@@ -61,6 +67,9 @@ class Outbox:
             What may be sent again.
         begin : callable
             Makes the machine's first state of Azure's answer.
+        search : callable, optional
+            Looks, after an error that leaves open what was done or says that something is in the way, for what this
+            request began; ``None`` says that there is none, and it is sent again.
 
         Raises
         ------
@@ -71,7 +80,7 @@ class Outbox:
         if self._closed:
             raise ClientClosed("The client is closed; nothing was sent", vm=about.resource)
         sending = Sending()
-        task = asyncio.create_task(self._deliver(about, request, repeat, begin, sending))
+        task = asyncio.create_task(self._deliver(about, request, repeat, begin, search, sending))
         self._under_way[task] = about, sending
         task.add_done_callback(self._under_way.pop)
         try:
@@ -103,10 +112,19 @@ class Outbox:
             await asyncio.wait(late)
 
     async def _deliver(
-        self, about: About, request: Request, repeat: Repeat, begin: Begin, sending: Sending
+        self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None, sending: Sending
     ) -> Operation[Any]:
-        response = await self._pipeline.send(request, about, repeat, sending)
-        return self._poller.adopt(begin(response, self._now()))
+        for sent in range(1, SENDINGS + 1):
+            try:
+                response = await self._pipeline.send(request, about, repeat, sending)
+                return self._poller.adopt(begin(response, self._now()))
+            except (OutcomeUnknown, Conflict) as error:
+                machine = None if search is None else await search(error)
+                if machine is not None:
+                    return self._poller.adopt(machine)
+                if search is None or isinstance(error, Conflict) or sent == SENDINGS or sending.given_up:
+                    raise
+        raise AssertionError("the last sending returns or raises")  # pragma: no cover
 
 
 def _abandon(task: asyncio.Task[Operation[Any]], sending: Sending) -> None:

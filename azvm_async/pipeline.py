@@ -67,6 +67,11 @@ class Retry:
 class Sending:
     """What is known of a request while it is being sent, for whoever may give it up.
 
+    Parameters
+    ----------
+    absence : bool
+        Whether 404 is an answer to it, rather than an error.
+
     Attributes
     ----------
     in_doubt : bool
@@ -75,9 +80,10 @@ class Sending:
         Set by the caller: what is known not to be done is not tried again.
     """
 
-    __slots__ = ("given_up", "in_doubt")
+    __slots__ = ("absence", "given_up", "in_doubt")
 
-    def __init__(self) -> None:
+    def __init__(self, *, absence: bool = False) -> None:
+        self.absence = absence
         self.in_doubt = False
         self.given_up = False
 
@@ -134,7 +140,7 @@ class Pipeline:
         Returns
         -------
         Response
-            Of a status below 400.
+            Of a status below 400, or of one that ``sending`` names as an answer.
 
         Raises
         ------
@@ -223,7 +229,8 @@ class Pipeline:
         except AzureVMError as error:
             error.vm = error.vm or about.resource
             raise
-        if response.status >= HTTPStatus.BAD_REQUEST:
+        answer = sending.absence and response.status == HTTPStatus.NOT_FOUND
+        if response.status >= HTTPStatus.BAD_REQUEST and not answer:
             raise error_for(f"Azure refused the {about}", request, response, vm=about.resource)
         return response
 

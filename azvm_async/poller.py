@@ -15,11 +15,12 @@ from http import HTTPStatus
 from typing import Any
 
 from azvm_async.clock import Clock
-from azvm_async.errors import AzureVMError, ClientClosed, TransportError
+from azvm_async.errors import AzureVMError, ClientClosed, Conflict, InvalidRequest, NotFound, TransportError
 from azvm_async.operation import Operation, Tracked
 from azvm_async.protocol.faults import error_for
-from azvm_async.protocol.machine import Machine, Wait
+from azvm_async.protocol.machine import About, Machine, Wait
 from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.tokens import BARE
 from azvm_async.wire import Request, Response
 
@@ -36,19 +37,28 @@ class Poller:
     ----------
     send : callable
         Sends a poll once: ``await send(request)``.
+    submit : callable
+        Sends a cancellation until there is a clear answer: ``await submit(request, about, repeat)``.
     clock : Clock
         Sleeps.
     now : callable
         Returns the present :class:`Moment`, with its luck.
     """
 
-    def __init__(self, send: Callable[[Request], Awaitable[Response]], clock: Clock, now: Callable[[], Moment]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Request], Awaitable[Response]],
+        submit: Callable[[Request, About, Repeat], Awaitable[Response]],
+        clock: Clock,
+        now: Callable[[], Moment],
+    ) -> None:
         self.clock = clock
         self._send = send
+        self._submit = submit
         self._now = now
         self._open: dict[object, Tracked] = {}  # by tracking URL, where that is unique
         self._agenda: list[tuple[float, int, Tracked]] = []
-        self._order = itertools.count()
+        self._order = itertools.count(1)
         self._polls: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -88,6 +98,25 @@ class Poller:
             self._settle(tracked)
         self._keep_running()
 
+    async def cancel(self, tracked: Tracked) -> None:
+        """See :meth:`Driver.cancel`."""
+        machine = tracked.machine
+        request = machine.cancellation()
+        if request is None:
+            what = f"Azure can't cancel the {machine.about}; it can cancel deployments, and run commands that are ours"
+            raise InvalidRequest(what, vm=machine.about.resource)
+        about = About(f"canceling of the {machine.about.verb}", machine.about.resource)
+        try:
+            await self._submit(request, about, Repeat.ALWAYS)
+        except NotFound:
+            if request.method != "DELETE":  # what is to be deleted is gone: that was asked for
+                raise
+        except Conflict:
+            _log.info("The %s has ended, or is being canceled already", machine.about)
+        tracked.canceled = True
+        if tracked.machine.outcome is None:
+            self._moved(tracked, tracked.machine.canceled(self._now()), None)
+
     async def close(self) -> None:
         """Stop polling. Who waits is told; what goes on in Azure goes on, and stays in :attr:`outstanding`."""
         self._closed = True
@@ -119,9 +148,9 @@ class Poller:
             self._open.pop(tracked.key, None)
             return
         step = tracked.machine.due(self._now())
-        tracked.scheduled = True
+        tracked.scheduled, tracked.entry = True, next(self._order)
         due = step.until if isinstance(step, Wait) else self.clock.monotonic()
-        heapq.heappush(self._agenda, (due, next(self._order), tracked))
+        heapq.heappush(self._agenda, (due, tracked.entry, tracked))
         if self._agenda[0][2] is tracked:
             self._news.set()
         self._keep_running()
@@ -158,7 +187,9 @@ class Poller:
         """Start the polls that are due, as far as there are places."""
         now = self._now()
         while self._agenda and self._agenda[0][0] <= now.monotonic and len(self._polls) < POLLS_IN_FLIGHT:
-            _, _, tracked = heapq.heappop(self._agenda)
+            _, entry, tracked = heapq.heappop(self._agenda)
+            if entry != tracked.entry:  # it was brought forward since
+                continue
             tracked.scheduled = tracked.wanted
             if tracked.scheduled:
                 poll = asyncio.create_task(self._poll(tracked))
@@ -173,10 +204,12 @@ class Poller:
 
     async def _poll(self, tracked: Tracked) -> None:
         """Read once, and take in what came of it. Whatever happens, the handle does not hang."""
+        tracked.canceled = False  # what was canceled before is read as anything else; only what is from now on counts
         try:
             machine, trouble = await self._read(tracked.machine)
             tracked.scheduled = False
-            self._moved(tracked, machine, trouble)
+            if tracked.machine.outcome is None:  # else it was canceled meanwhile
+                self._moved(tracked, machine.canceled(self._now()) if tracked.canceled else machine, trouble)
         except AzureVMError as error:
             self._park(tracked, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task

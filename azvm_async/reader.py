@@ -75,21 +75,22 @@ class Reader:
         while request is not None:
             seen.add(request.url)
             response = await self._pipeline.send(request, about, Repeat.ALWAYS)
-            page = _document(about, response)
+            page = document_of(about, response)
             yield page
             request = _next(about, request, response, page.get("nextLink"))
             if request is not None and request.url in seen:
                 raise ProtocolError(f"The {about} goes round in circles: a page was named twice", vm=about.resource)
 
     async def _document(self, about: About, request: Request) -> Mapping[str, Any]:
-        return _document(about, await self._pipeline.send(request, about, Repeat.ALWAYS))
+        return document_of(about, await self._pipeline.send(request, about, Repeat.ALWAYS))
 
 
 def _reading(target: VmId) -> About:
     return About("reading", str(target))
 
 
-def _document(about: About, response: Response) -> Mapping[str, Any]:
+def document_of(about: About, response: Response) -> Mapping[str, Any]:
+    """Return the JSON object of an answer, or raise :class:`ProtocolError`."""
     document = response.document()
     if not document:
         kind = response.headers.get("content-type", "unknown")

@@ -1,6 +1,11 @@
-"""Typed reading of what comes from outside: a token's fields are what they should be, or a ValueError."""
+"""Typed reading of what comes from outside.
+
+A token's fields are what they should be, or a ValueError. What Azure answers is read leniently: what is not there, or not
+of the kind that it should be, is as good as empty.
+"""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -31,3 +36,29 @@ def count(token: Mapping[str, Any], name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} is no count")
     return value
+
+
+def date(value: object) -> datetime | None:
+    """Read an ISO date, with up to seven digits of a second as Azure writes them; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def within(document: object, *names: str) -> Mapping[str, Any]:
+    """Return an inner object, an empty one where it is missing."""
+    for name in names:
+        document = document.get(name) if isinstance(document, Mapping) else None
+    return document if isinstance(document, Mapping) else {}
+
+
+def objects(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects in a JSON array; none where it is not one."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def word(value: object) -> str:
+    """Return a text as it is, an empty one for what is none."""
+    return value if isinstance(value, str) else ""

@@ -90,6 +90,7 @@ class Lro:
     kind: ClassVar[str] = "lro"
     version: ClassVar[int] = 1
     warning: ClassVar[None] = None
+    progress: ClassVar[tuple[()]] = ()
 
     about: About
     method: str
@@ -137,6 +138,13 @@ class Lro:
     def again(self, now: Moment) -> "Lro":
         """See :meth:`Machine.again`."""
         return replace(self, patience=self.patience.again(now))
+
+    def cancellation(self) -> None:
+        """See :meth:`Machine.cancellation`: ARM has no way to cancel an operation as such."""
+
+    def canceled(self, now: Moment) -> "Lro":  # noqa: ARG002
+        """See :meth:`Machine.canceled`."""
+        return self
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`."""

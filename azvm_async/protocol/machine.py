@@ -11,6 +11,7 @@ operation *raises*, which leaves the state as it was: the handle stays whole, an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, Self
 
 from azvm_async.errors import OperationCanceled, OperationFailed, OperationPreempted, ProtocolError, TransportError
@@ -32,6 +33,28 @@ class About:
 
     def __str__(self) -> str:
         return f"{self.verb} of {short_name(self.resource)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceProgress:
+    """How far one resource of a deployment, or of a deprovisioning, has come.
+
+    Attributes
+    ----------
+    id, type, name : str
+        ARM id, type such as ``Microsoft.Network/networkInterfaces``, and name.
+    state : str
+        ``Running``, ``Succeeded``, ``Failed``, ``Canceled`` or another word of Azure's for what is being created;
+        ``Waiting``, ``Deleting``, ``Deleted`` or ``Left`` for what is being deleted.
+    since : datetime or None
+        When the state began, zone-aware, where Azure tells.
+    """
+
+    id: str
+    type: str
+    name: str
+    state: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +121,10 @@ class Machine(Protocol):
         """0 to 100, where Azure tells."""
 
     @property
+    def progress(self) -> tuple[ResourceProgress, ...]:
+        """Each resource that the operation is about, as far as is known; empty for what is about one only."""
+
+    @property
     def tracking_url(self) -> str | None:
         """The ``asyncResultsUrl``: enough, by itself, to take the operation up again."""
 
@@ -126,6 +153,12 @@ class Machine(Protocol):
 
     def again(self, now: Moment) -> Self:
         """Return the state for a new try after trouble: due now, old misses forgiven."""
+
+    def cancellation(self) -> Request | None:
+        """Return the request that asks Azure to cancel this; ``None`` where Azure knows no such thing."""
+
+    def canceled(self, now: Moment) -> Self:
+        """Return the state once Azure has accepted the :meth:`cancellation`."""
 
     def to_token(self) -> dict[str, Any]:
         """Return plain JSON to take up again from: no result, no request body, no due time."""

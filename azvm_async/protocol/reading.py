@@ -97,6 +97,11 @@ def _running(response: Response) -> Reading:
     return Reading(IN_PROGRESS, _percent(response.document()))
 
 
+def ending_of(word: str | None) -> str | None:
+    """Return ``Succeeded``, ``Failed`` or ``Canceled`` for a word that means an ending, else None."""
+    return _ENDINGS.get((word or "").lower())
+
+
 def meaning(word: str, error: object, response: Response) -> Reading:
     """Give a state's word its meaning: three endings are known, every other word means still running.
 
@@ -109,7 +114,7 @@ def meaning(word: str, error: object, response: Response) -> Reading:
     response : Response
         The answer: its body is the result, if this is a success.
     """
-    ending = _ENDINGS.get(word.lower())
+    ending = ending_of(word)
     outcome: Outcome | None = None
     if ending == SUCCEEDED:
         outcome = Success(parsed(response))

@@ -15,6 +15,7 @@ asking     the operation's failure; or it can't be read                    the f
 asking     the operation's success, against what the resource said         running
 deleting   2xx, 404                                                        ended
 deleting   five misses, or one that would take long                        ended, with a warning
+any        the caller cancels, and Azure took the DELETE                   ended, Canceled unless its end was known
 =========  ==============================================================  ============================================
 
 A script that fails is a result, not an error. The run command is deleted because Azure keeps 25 a VM at most.
@@ -86,6 +87,7 @@ class RunCommand:
 
     kind: ClassVar[str] = "run_command"
     version: ClassVar[int] = 1
+    progress: ClassVar[tuple[()]] = ()
 
     about: About
     url: str = field(repr=False)
@@ -140,6 +142,15 @@ class RunCommand:
         """See :meth:`Machine.again`."""
         creation = self.creation and self.creation.again(now)
         return replace(self, patience=self.patience.again(now), creation=creation)
+
+    def cancellation(self) -> Request | None:
+        """See :meth:`Machine.cancellation`: deleting a run command ends its script; only our own are deleted."""
+        return Request("DELETE", self.url) if is_ours(self.url) else None
+
+    def canceled(self, now: Moment) -> "RunCommand":  # noqa: ARG002
+        """See :meth:`Machine.canceled`. What was known of the script's end before stays its end."""
+        fault = Fault("Canceled", "the run command was deleted before its script's end was known")
+        return self if self.outcome else self._ended(self.verdict or Failure(CANCELED, fault))
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`. The phase is left out: the result is read again, then deleted again."""

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from azvm_async.errors import InvalidRequest
+from azvm_async.protocol.fields import date
 from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.urls import with_query
 from azvm_async.protocol.vm import API_VERSION
@@ -60,8 +61,8 @@ class RunCommandResult:
             exit_code=code if isinstance(code, int) else None,
             stdout=str(view.get("output") or ""),
             stderr=str(view.get("error") or ""),
-            started=_date(view.get("startTime")),
-            ended=_date(view.get("endTime")),
+            started=date(view.get("startTime")),
+            ended=date(view.get("endTime")),
             execution_state=state,
             message=str(view.get("executionMessage") or ""),
         )
@@ -149,12 +150,3 @@ def _text(name: str, value: object) -> str:
 def is_ours(url: str) -> bool:
     """Tell whether a URL is that of a run command that this package named, and so may delete."""
     return _OURS.fullmatch(url.partition("?")[0]) is not None
-
-
-def _date(value: object) -> datetime | None:
-    """Read an ISO date, with up to seven digits of a second as Azure writes them; without a zone it is UTC."""
-    try:
-        date = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -12,11 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from azvm_async.errors import InvalidRequest
-from azvm_async.protocol import lro, run_command
+from azvm_async.protocol import lro, provision, run_command
+from azvm_async.protocol.deprovision import Deprovision
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.provision import Provision
 from azvm_async.protocol.run_command import RunCommand
 from azvm_async.protocol.urls import is_on
 
@@ -27,7 +29,12 @@ BARE = "operation"
 
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
-_KINDS: Mapping[str, type[Lro] | type[RunCommand]] = {kind.kind: kind for kind in (Lro, RunCommand)}
+_DEPLOYMENT = re.compile(r".*/providers/Microsoft\.Resources/deployment(?:s|Stacks)/[^/]+", re.IGNORECASE)
+
+Resumable = Lro | RunCommand | Provision | Deprovision
+"""What a token can be of."""
+
+_KINDS: Mapping[str, type[Resumable]] = {kind.kind: kind for kind in (Lro, RunCommand, Provision, Deprovision)}
 
 
 def dump(machine: Machine) -> str:
@@ -36,7 +43,7 @@ def dump(machine: Machine) -> str:
     return json.dumps({**head, **machine.to_token()}, separators=(",", ":"))
 
 
-def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Lro | RunCommand:
+def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Resumable:
     """Return the machine of a token, due now.
 
     Parameters
@@ -78,13 +85,15 @@ def _document(token: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return document
 
 
-def _from_url(url: str, endpoint: str, now: Moment) -> Lro | RunCommand:
-    """Take up a bare URL; the path tells a run command's from all others."""
+def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
+    """Take up a bare URL; the path tells a run command's and a deployment's from all others."""
     _check_url(url, endpoint)
     path = url.partition("?")[0]
     match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
     if match:
         return run_command.bare(About("run_command", match["vm"]), url, now)
+    if _DEPLOYMENT.fullmatch(urlsplit(path).path):
+        return provision.found(About("provision", urlsplit(path).path), url, now)
     return lro.bare(About(BARE, short_name(path)), url, now)
 
 

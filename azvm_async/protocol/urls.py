@@ -106,6 +106,12 @@ def with_query(url: str, **parameters: str | None) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
+def with_action(url: str, action: str) -> str:
+    """Return ``url`` with a last part added to its path, its query kept."""
+    path, mark, query = url.partition("?")
+    return f"{path}/{action}{mark}{query}"
+
+
 def path_of(url: str) -> str:
     """Return the path of a URL, which for a resource is its ARM id."""
     return urlsplit(url).path

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from azvm_async.errors import InvalidRequest
+from azvm_async.protocol.fields import objects, within
 from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.reading import provisioning_state
 from azvm_async.protocol.repeat import Repeat
@@ -115,7 +116,7 @@ class InstanceView:
     def of(cls, document: Mapping[str, Any]) -> Self:
         """Read an instance view's JSON."""
         codes = tuple(
-            status["code"] for status in _objects(document.get("statuses")) if isinstance(status.get("code"), str)
+            status["code"] for status in objects(document.get("statuses")) if isinstance(status.get("code"), str)
         )
         return cls(_state_in(codes, "powerstate"), _state_in(codes, "provisioningstate"), codes)
 
@@ -152,16 +153,16 @@ class VirtualMachine:
     @classmethod
     def of(cls, document: Mapping[str, Any], power_state: str | None = None) -> Self:
         """Read a VM's JSON; a power state known from elsewhere is used where it holds none."""
-        view = InstanceView.of(_within(document, "properties", "instanceView"))
+        view = InstanceView.of(within(document, "properties", "instanceView"))
         return cls(
             id=str(document.get("id", "")),
             name=str(document.get("name", "")),
             location=str(document.get("location", "")),
-            size=_within(document, "properties", "hardwareProfile").get("vmSize"),
-            os_type=_within(document, "properties", "storageProfile", "osDisk").get("osType"),
+            size=within(document, "properties", "hardwareProfile").get("vmSize"),
+            os_type=within(document, "properties", "storageProfile", "osDisk").get("osType"),
             power_state=view.power_state or power_state,
             provisioning_state=provisioning_state(document),
-            tags=_within(document, "tags"),
+            tags=within(document, "tags"),
         )
 
 
@@ -173,12 +174,7 @@ def power_states(page: Mapping[str, Any]) -> dict[str, str | None]:
 
 def documents(page: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """Return the resources of a page of a list."""
-    return _objects(page.get("value"))
-
-
-def _objects(value: object) -> Iterable[Mapping[str, Any]]:
-    """Return the objects in a JSON array; none where it is not one."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return objects(page.get("value"))
 
 
 def _state_in(codes: Iterable[str], family: str) -> str | None:
@@ -188,11 +184,3 @@ def _state_in(codes: Iterable[str], family: str) -> str | None:
         if kind.lower() == family and rest:
             return rest.partition("/")[0].lower()
     return None
-
-
-def _within(document: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    """Return an inner object, an empty one where it is missing."""
-    for name in names:
-        inner = document.get(name)
-        document = inner if isinstance(inner, Mapping) else {}
-    return document

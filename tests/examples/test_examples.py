@@ -27,7 +27,11 @@ def test_first_steps_ends_well(first_steps: subprocess.CompletedProcess[str]):
         "| square of 3: 9",
         "exit code 0",
         "stop of web-1: Succeeded",
-        "web-1  Standard_B2s   westeurope  deallocated",
+        "Succeeded virtualMachines web-1",
+        "it is reached at web-1-",
+        "Deleted   virtualNetworks web-1-network",
+        "deleted 7, left 0",
+        "web-2  Standard_B2s   westeurope  deallocated",
         "over HTTP",
     ],
 )

@@ -13,10 +13,11 @@ import azvm_async
 ROOT = Path(__file__).parents[2]
 
 NAMES = """
-AuthenticationError AzureVMClient AzureVMError CertificateError ClientClosed Clock Conflict InstanceView InvalidRequest
-NotFound Operation OperationCanceled OperationFailed OperationPreempted OutcomeUnknown ProtocolError RequestRefused Retry
-RunCommandResult StatusUnreadable Submission SystemClock Throttled Timeouts TransportError Update Updates VirtualClock
-VirtualMachine WaitTimeout
+AuthenticationError AzureVMClient AzureVMError Cause CertificateError ClientClosed Clock Conflict Deployed
+DeploymentFailed DeprovisionIncomplete DeprovisionPlan Deprovisioned InstanceView InvalidRequest Left NotFound Operation
+OperationCanceled OperationFailed OperationPreempted OutcomeUnknown OwnershipUnknown PropertyChange ProtocolError
+RequestRefused ResourceChange ResourceProgress Retry RunCommandResult StatusUnreadable Submission SystemClock Throttled
+Timeouts TransportError Update Updates VirtualClock VirtualMachine WaitTimeout
 """.split()
 
 

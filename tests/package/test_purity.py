@@ -18,6 +18,7 @@ ALLOWED = {
     "email.utils",
     "enum",
     "functools",
+    "hashlib",
     "http",
     "ipaddress",
     "json",

@@ -8,13 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azvm_async.errors import AzureVMError, TransportError
-from azvm_async.protocol import lro, run_command
+from azvm_async.protocol import lro, provision, run_command
+from azvm_async.protocol.deployment import Deployed, causes_of
 from azvm_async.protocol.faults import Fault, error_for
 from azvm_async.protocol.lro import FinalState
 from azvm_async.protocol.machine import Success
 from azvm_async.protocol.pacing import LONGEST_WAIT, retry_after
 from azvm_async.protocol.script import RunCommandResult
+from azvm_async.protocol.what_if import changes_in, validated_in
 from azvm_async.wire import Request, Response
+from protocol.deployments import (
+    CREATED_VM,
+    CREATING_VM,
+    DEPLOYMENT_URL,
+    PROVISION,
+    SECOND_PAGE,
+    STACK_URL,
+    deployment,
+    operations,
+    provisioned,
+)
 from protocol.support import (
     ABOUT,
     BY_BOTH,
@@ -25,6 +38,7 @@ from protocol.support import (
     STATUS_URL,
     STEADY,
     URL,
+    VM,
     answer,
     at,
     begun,
@@ -94,6 +108,51 @@ COMMANDS = {
     "deleting": fed(commanded(), [viewed("Succeeded")]),
     "bare": run_command.bare(ABOUT, URL, NOW),
 }
+DEPLOYMENTS = {
+    "listing": provisioned(),
+    "paging": fed(provisioned(), [operations(more=SECOND_PAGE)]),
+    "reading": fed(provisioned(), [CREATED_VM]),
+    "closing": fed(provisioned(), [CREATING_VM, answer(500), deployment("Failed")]),
+    "found": provision.found(PROVISION, DEPLOYMENT_URL, NOW),
+    "kept": provision.found(PROVISION, DEPLOYMENT_URL, NOW, kept=True),
+    "stack": provisioned(answer(201, {}), STACK_URL),
+}
+TOLD = st.sampled_from(
+    [
+        "id",
+        "value",
+        "nextLink",
+        "correlationId",
+        "deploymentId",
+        "outputs",
+        "outputResources",
+        "resources",
+        "dependencies",
+        "dependsOn",
+        "duration",
+        "targetResource",
+        "provisioningOperation",
+        "timestamp",
+        "statusMessage",
+        "changes",
+        "delta",
+        "children",
+        "validatedResources",
+    ]
+)
+ABOUT_ONE = st.recursive(
+    LEAVES | URLS | st.sampled_from(["Create", "Running", VM, "/\ud800", json.dumps({"error": {"code": "x"}})]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TOLD | KEYS, inner, max_size=5),
+    max_leaves=15,
+)
+MEMBERS = st.dictionaries(TOLD | KEYS, ABOUT_ONE, max_size=6)
+SHAPED = st.dictionaries(
+    st.sampled_from(["properties", "value", "nextLink", "error"]),
+    MEMBERS | st.lists(st.fixed_dictionaries({"properties": MEMBERS}) | ABOUT_ONE, max_size=3) | URLS,
+)
+DEPLOYMENT_ANSWERS = (
+    st.builds(Response, STATUSES, HEADERS, SHAPED.map(lambda value: json.dumps(value).encode())) | RESPONSES
+)
 
 
 def settled(machine):
@@ -136,12 +195,8 @@ def test_any_answer_to_a_scripts_put_gives_a_state_or_an_error_of_ours(first):
         settled(commanded(first))
 
 
-@STEADY
-@given(
-    responses=st.lists(RESPONSES | st.none(), max_size=25), state=st.sampled_from([*LROS.values(), *COMMANDS.values()])
-)
-def test_any_row_of_answers_leaves_a_state_that_can_go_on(state, responses):
-    """None stands for an answer that was lost."""
+def goes_on(state, responses):
+    """Give answers to a state as the poller does; ``None`` stands for one that was lost."""
     for second, response in enumerate(responses):
         if state.outcome is not None:
             break
@@ -155,6 +210,37 @@ def test_any_row_of_answers_leaves_a_state_that_can_go_on(state, responses):
         except AzureVMError:
             state = state.again(now)
         settled(state)
+
+
+@STEADY
+@given(
+    responses=st.lists(RESPONSES | st.none(), max_size=25), state=st.sampled_from([*LROS.values(), *COMMANDS.values()])
+)
+def test_any_row_of_answers_leaves_a_state_that_can_go_on(state, responses):
+    goes_on(state, responses)
+
+
+@STEADY
+@given(first=DEPLOYMENT_ANSWERS, url=st.sampled_from([DEPLOYMENT_URL, STACK_URL]))
+def test_any_answer_to_a_deployments_put_gives_a_state_or_an_error_of_ours(first, url):
+    with suppress(AzureVMError):
+        settled(provisioned(first, url))
+
+
+@pytest.mark.parametrize("state", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+@STEADY
+@given(responses=st.lists(DEPLOYMENT_ANSWERS | st.none(), max_size=25))
+def test_any_row_of_answers_leaves_a_deployment_that_can_go_on(state, responses):
+    goes_on(state, responses)
+
+
+@STEADY
+@given(document=SHAPED | ABOUT_ONE)
+def test_views_of_deployments_are_read_out_of_anything(document):
+    assert all(isinstance(each, str) for each in validated_in(document))
+    assert all(isinstance(each.resource, str) for each in changes_in(document))
+    assert all(str(each) for each in causes_of(document, [{"provisioningState": "Failed", "statusMessage": document}]))
+    assert document is None or isinstance(Deployed.of(document if isinstance(document, dict) else {}, "x").name, str)
 
 
 @STEADY

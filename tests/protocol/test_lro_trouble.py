@@ -196,3 +196,12 @@ def test_trying_again_forgives_the_blind_minutes():
 def test_trying_again_does_not_make_an_operation_fresh():
     with pytest.raises(StatusUnreadable):
         readable(begun(), 5).again(at(900)).receive(answer(404), at(900))
+
+
+def test_arm_cannot_cancel_an_operation_as_such():
+    assert begun().cancellation() is None
+
+
+def test_an_operation_stays_as_it_is_when_it_was_canceled():
+    state = begun()
+    assert state.canceled(at(5)) is state

@@ -11,6 +11,20 @@ from azvm_async.protocol import tokens
 from azvm_async.protocol.machine import Success, Wait
 from azvm_async.protocol.urls import origin
 from azvm_async.wire import Request
+from protocol.deployments import (
+    ANOTHER,
+    DEPLOYMENT,
+    DEPLOYMENT_URL,
+    DISK,
+    LIST_URL,
+    NIC,
+    STACK_URL,
+    deployment,
+    document,
+    operation,
+    operations,
+    provisioned,
+)
 from protocol.support import (
     BY_BOTH,
     BY_LOCATION,
@@ -21,6 +35,7 @@ from protocol.support import (
     ENDPOINT,
     STATUS_URL,
     STEADY,
+    VM,
     answer,
     at,
     begun,
@@ -281,7 +296,105 @@ class ScriptServer(Server):
         assert self.ended == 1
 
 
+class DeploymentServer(Server):
+    """A server of one deployment, or of one stack and its deployment."""
+
+    @initialize(is_told=st.booleans(), is_stack=st.sampled_from([False, False, True]), page=st.integers(1, 4))
+    def begins(self, is_told, is_stack, page):
+        self.is_stack, self.page = is_stack, page
+        self.states = {}
+        first = answer(201, self.record()) if is_told else answer(201, {})
+        self.machine = provisioned(first, STACK_URL if is_stack else DEPLOYMENT_URL)
+
+    def record(self):
+        """Return the JSON of the deployment, or of the stack, as it is now."""
+        outputs = {"marker": {"value": RESULT}} if self.truth == "Succeeded" else {}
+        found = document(self.truth or "Running", *self.states, outputs=outputs)
+        if self.is_stack:
+            found["properties"] |= {"deploymentId": DEPLOYMENT}
+        return found
+
+    def truthful(self, request):
+        if request.url == self.machine.tracking_url:
+            return answer(200, self.record())
+        assert request.url.startswith(LIST_URL)
+        begin = int(request.url.partition("skiptoken=")[2] or 0)
+        end = begin + self.page
+        more = f"{LIST_URL}&$skiptoken={end}" if end < len(self.states) else None
+        listed = [operation(*each) for each in [*self.states.items()][begin:end]]
+        return operations(operation(VM, "Running", "Read"), *listed, more=more)
+
+    def lists(self):
+        """Tell whether the operations are read next."""
+        return self.is_open() and self.machine.due(at(1e9)).url.startswith(LIST_URL)
+
+    @precondition(lambda self: self.truth is None)
+    @rule(
+        resource=st.sampled_from([VM, NIC, DISK, f"{VM}2"]), state=st.sampled_from(["Running", "Succeeded", "Failed"])
+    )
+    def goes_on(self, resource, state):
+        self.states[resource] = state
+
+    @precondition(lambda self: self.truth is None)
+    @rule(word=ENDINGS)
+    def ends_in_azure(self, word):
+        self.truth = word
+
+    @precondition(Server.is_open)
+    @rule(times=st.integers(1, 6))
+    def is_read(self, times):
+        for _ in range(times):
+            if self.is_open():
+                self.polled(self.truthful)
+
+    @precondition(lists)
+    @rule(link=st.sampled_from(["https://elsewhere.example/x", "//elsewhere.example", "https://[", LIST_URL]))
+    def leads_astray(self, link):
+        self.polled(lambda _: operations(more=link))
+
+    def can_be_replaced(self):
+        return self.is_open() and not self.is_stack and self.machine.correlation_id is not None
+
+    @precondition(can_be_replaced)
+    @rule(word=ENDINGS)
+    def is_replaced(self, word):
+        """Somebody else's deployment answers under its name, for a while; it has no operations yet."""
+        for _ in range(2):
+            if self.is_open():
+                self.polled(lambda _: answer(404) if self.lists() else deployment(word, correlation=ANOTHER))
+
+    @precondition(Server.is_open)
+    @rule()
+    def is_canceled(self):
+        self.truth = self.truth or "Canceled"
+        self.machine = self.machine.canceled(self.moment())
+
+    @invariant()
+    def it_is_complete_only_when_it_succeeded(self):
+        if self.machine is not None and self.machine.percent_complete is not None:
+            assert 0.0 <= self.machine.percent_complete <= 100.0
+            assert (self.machine.percent_complete == 100.0) == isinstance(self.machine.outcome, Success)
+
+    @invariant()
+    def success_brings_the_outputs(self):
+        if self.machine is not None and isinstance(self.machine.outcome, Success):
+            assert self.machine.outcome.result.outputs == {"marker": RESULT}
+
+    def teardown(self):
+        """Once Azure answers as it should, the deployment's end is known: none is lost."""
+        if self.machine is None:
+            return
+        self.truth = self.truth or "Succeeded"
+        for _ in range(40):
+            if self.is_open():
+                self.polled(self.truthful)
+        assert self.machine.outcome.status == self.truth
+        assert self.ended == 1
+
+
 TestAnyOperation = LroServer.TestCase
 TestAnyOperation.settings = STEADY
 TestAnyScript = ScriptServer.TestCase
 TestAnyScript.settings = STEADY
+TestAnyDeployment = DeploymentServer.TestCase
+TestAnyDeployment.settings = STEADY

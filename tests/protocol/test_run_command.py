@@ -11,6 +11,7 @@ from azvm_async.protocol.machine import Failure, Success, Wait
 from azvm_async.protocol.script import RunCommandResult
 from azvm_async.wire import Request
 from protocol.support import (
+    COMMAND,
     COMMAND_URL,
     ENDPOINT,
     NOW,
@@ -352,3 +353,33 @@ def test_a_failure_without_any_message_says_at_least_where():
     outcome = fed(commanded(UNTRACKED), [viewed(provisioning="Failed"), DELETED]).outcome
     assert isinstance(outcome, Failure)
     assert "provisioned" in outcome.fault.message
+
+
+def test_canceling_a_script_deletes_its_command():
+    assert commanded().cancellation() == DELETE
+
+
+@pytest.mark.parametrize("path", [VM, f"{VM}/runCommands/theirs", f"{VM}/extensions/{COMMAND}"])
+def test_a_command_that_is_not_ours_is_not_deleted_to_cancel_it(path):
+    assert run_command.bare(commanded().about, f"{ENDPOINT}{path}?api-version=1", NOW).cancellation() is None
+
+
+@pytest.mark.parametrize("answers", [[], [viewed("Running")], [viewed(provisioning="Updating")]])
+def test_a_script_that_was_canceled_has_ended_so(answers):
+    state = fed(commanded(), answers).canceled(NOW)
+    assert (state.status, type(state.outcome.error(state.about))) == ("Canceled", OperationCanceled)
+
+
+def test_a_result_that_was_known_is_not_canceled():
+    state = fed(commanded(), [viewed("Failed", exitCode=3)]).canceled(NOW)
+    assert (state.outcome.result.exit_code, state.status) == (3, "Succeeded")
+
+
+def test_a_failure_that_was_known_is_not_canceled():
+    state = asked().canceled(NOW)
+    assert (state.outcome.status, state.outcome.fault.code) == ("Failed", "RunCommandFailed")
+
+
+def test_a_cancellation_after_the_end_changes_nothing():
+    state = fed(commanded(), [viewed("Succeeded"), DELETED])
+    assert state.canceled(NOW) is state

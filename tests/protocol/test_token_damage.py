@@ -6,10 +6,12 @@ import pytest
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import tokens
+from protocol.deployments import provisioned
 from protocol.support import COMMAND, ENDPOINT, GROUP, NOW, STATUS_URL, VM, begun, commanded, fed, viewed
 
 OPERATION = json.loads(tokens.dump(begun()))
 SCRIPT = json.loads(tokens.dump(commanded()))
+DEPLOYMENT = json.loads(tokens.dump(provisioned()))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,20 @@ def test_mistyped_field_of_an_operation_is_refused(broken):
 def test_mistyped_field_of_a_run_command_is_refused(broken):
     with pytest.raises(InvalidRequest):
         tokens.load({**SCRIPT, **broken}, ENDPOINT, NOW)
+
+
+@pytest.mark.parametrize("name", sorted(set(DEPLOYMENT) - {"azvm"}))
+def test_token_of_a_deployment_without_a_field_is_refused(name):
+    with pytest.raises(InvalidRequest):
+        tokens.load({key: value for key, value in DEPLOYMENT.items() if key != name}, ENDPOINT, NOW)
+
+
+@pytest.mark.parametrize(
+    "broken", [{"url": None}, {"correlation_id": 5}, {"correlation_id": ""}, {"kept": 1}, {"polls": -1}], ids=str
+)
+def test_mistyped_field_of_a_deployment_is_refused(broken):
+    with pytest.raises(InvalidRequest):
+        tokens.load({**DEPLOYMENT, **broken}, ENDPOINT, NOW)
 
 
 def test_token_that_nests_too_deeply_is_refused():

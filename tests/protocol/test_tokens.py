@@ -10,8 +10,24 @@ from azvm_async.errors import InvalidRequest, StatusUnreadable
 from azvm_async.protocol import tokens
 from azvm_async.protocol.lro import FinalState, Lro
 from azvm_async.protocol.machine import Success
+from azvm_async.protocol.provision import Provision
 from azvm_async.protocol.run_command import RunCommand
 from azvm_async.wire import Request
+from protocol.deployments import (
+    CORRELATION,
+    CREATED_VM,
+    CREATING_VM,
+    DEPLOYMENT,
+    DEPLOYMENT_URL,
+    READ,
+    SECOND_PAGE,
+    STACK_URL,
+    deployment,
+    document,
+    failure,
+    operations,
+    provisioned,
+)
 from protocol.support import (
     BY_BOTH,
     BY_LOCATION,
@@ -114,6 +130,8 @@ BARE = [
     pytest.param(URL, URL, id="resource"),
     pytest.param(VIEW_URL, VIEW_URL, id="view"),
     pytest.param(COMMAND_URL, VIEW_URL, id="command"),
+    pytest.param(DEPLOYMENT_URL, DEPLOYMENT_URL, id="deployment"),
+    pytest.param(STACK_URL, STACK_URL, id="stack"),
 ]
 
 
@@ -340,3 +358,64 @@ def test_a_token_remembers_the_wish_for_a_result():
     done = answer(200, {"status": "Succeeded"}, BY_STATUS)
     wishes = [fed(load(tokens.dump(begun("PUT", wants_result=wish))), [done]).due(at(9999)) for wish in (True, False)]
     assert wishes == [Request("GET", URL), Success(None)]
+
+
+DEPLOYING = {
+    "begun": provisioned(),
+    "begun-untold": provisioned(answer(201, {})),
+    "creating": fed(provisioned(), [CREATING_VM] * 3),
+    "paging": fed(provisioned(), [operations(more=SECOND_PAGE)]),
+    "reading": fed(provisioned(), [CREATED_VM]),
+    "closing": fed(provisioned(), [CREATED_VM, deployment("Failed", error={"code": "secret"})]),
+    "failed": fed(provisioned(), [CREATED_VM, deployment("Failed"), operations(failure(VM, "secret", "secret"))]),
+    "succeeded": fed(provisioned(), [CREATED_VM, deployment("Succeeded", VM, outputs={"a": {"value": "secret"}})]),
+}
+deploying = pytest.mark.parametrize("state", DEPLOYING.values(), ids=DEPLOYING)
+
+
+@deploying
+def test_a_resumed_deployment_is_read_at_once(state):
+    assert load(tokens.dump(state)).due(LATER) == READ
+
+
+@deploying
+def test_a_resumed_deployment_ends_as_azure_says(state):
+    assert fed(load(tokens.dump(state)), [deployment("Failed"), operations()]).outcome.status == "Failed"
+
+
+@deploying
+def test_a_token_of_a_deployment_comes_back_the_same(state):
+    assert tokens.dump(load(tokens.dump(state))) == tokens.dump(state)
+
+
+@deploying
+def test_a_token_of_a_deployment_holds_no_result(state):
+    assert "secret" not in tokens.dump(state)
+
+
+def test_a_resumed_deployment_knows_another_of_its_name():
+    state = fed(load(tokens.dump(provisioned())), [deployment("Succeeded", correlation="another")])
+    assert (CORRELATION in tokens.dump(state), state.outcome) == (True, None)
+
+
+def test_a_resumed_stack_is_one():
+    token = tokens.dump(provisioned(answer(201, document("creating", correlation=None)), STACK_URL))
+    assert load(token).cancellation() is None
+
+
+@foreign
+def test_a_token_of_a_deployment_elsewhere_is_refused(url):
+    with pytest.raises(InvalidRequest):
+        load({**json.loads(tokens.dump(provisioned())), "url": url})
+
+
+@pytest.mark.parametrize("url", [DEPLOYMENT_URL, DEPLOYMENT_URL.lower(), STACK_URL])
+def test_a_bare_deployment_is_told_of_by_itself(url):
+    state = load(url)
+    assert isinstance(state, Provision)
+    assert str(state.about) == "provision of vm1-deployment"
+
+
+@pytest.mark.parametrize("path", [f"{DEPLOYMENT}/operations", f"{DEPLOYMENT}/operations/1", f"/x?y={DEPLOYMENT}"])
+def test_a_bare_url_beneath_a_deployment_is_none(path):
+    assert isinstance(load(ENDPOINT + path), Lro)

@@ -1,0 +1,121 @@
+"""Whose a resource is: what the deployment created, what stood before, and what goes with its parent.
+
+Ours is what is not older than the deployment's first PUT (:mod:`azvm_async.protocol.intent`). A child follows its parent;
+where the parent stays, Azure's own word for when the child was created decides, and where there is none, the child stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from azvm_async.protocol.fields import date, within
+from azvm_async.protocol.ids import short_name
+
+LOCKS = "microsoft.authorization/locks"
+MACHINES = "microsoft.compute/virtualmachines"
+
+
+class Verdict(Enum):
+    """What is to become of a resource that a deployment names."""
+
+    OURS = auto()
+    WITH_PARENT = auto()
+    OLDER = auto()
+    UNTOLD = auto()
+    PARENT_STAYS = auto()
+    ABSENT = auto()
+    UNASKED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the resources that a deployment names; all keys are lower-case ids.
+
+    Parameters
+    ----------
+    assume_owned : bool
+        Whether all that exists is ours.
+    since : datetime or None
+        When the deployment was first sent, if that is known.
+    targets : Mapping[str, str]
+        Ids as Azure writes them.
+    created : Mapping[str, datetime or None]
+        When what exists was created, as far as Azure tells; also of what the deployment does not name.
+    absent : frozenset of str
+        What is known not to exist.
+    """
+
+    assume_owned: bool = False
+    since: datetime | None = None
+    targets: Mapping[str, str] = field(default_factory=dict)
+    created: Mapping[str, datetime | None] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    def with_targets(self, ids: Mapping[str, str]) -> "Facts":
+        """Add resources that the deployment names."""
+        return replace(self, targets={**self.targets, **ids})
+
+    def with_created(self, times: Mapping[str, datetime | None]) -> "Facts":
+        """Add resources that exist."""
+        return replace(self, created={**self.created, **times})
+
+    def without(self, key: str) -> "Facts":
+        """Note that a resource does not exist."""
+        return replace(self, absent=self.absent | {key})
+
+    def verdict(self, key: str) -> Verdict:
+        """Judge one resource."""
+        parent = parent_of(key)
+        of_parent = self.verdict(parent) if parent and parent in self.targets else None
+        if key in self.absent or of_parent is Verdict.ABSENT:
+            return Verdict.ABSENT
+        if of_parent in {Verdict.OURS, Verdict.WITH_PARENT}:
+            return Verdict.WITH_PARENT
+        if key not in self.created:
+            return Verdict.UNASKED
+        return Verdict.OURS if self.assume_owned else self._by_age(self.created[key], parent)
+
+    def _by_age(self, created: datetime | None, parent: str | None) -> Verdict:
+        if created is None or self.since is None:
+            return Verdict.PARENT_STAYS if parent else Verdict.UNTOLD
+        return Verdict.OURS if created >= self.since else Verdict.OLDER
+
+    def reason(self, key: str) -> str:
+        """Say why a resource stays."""
+        verdict, parent = self.verdict(key), parent_of(key)
+        if verdict is Verdict.OLDER:
+            return f"it was there before the deployment: it was created {self.created[key]}"
+        if verdict is Verdict.PARENT_STAYS and parent:
+            return f"it belongs to {short_name(parent)}, which the deployment did not create"
+        return "Azure does not tell when it was created"
+
+
+def parent_of(resource: str) -> str | None:
+    """Return the id of the resource that another belongs to, as its child or its extension; ``None`` at the top."""
+    before, marker, after = resource.rpartition("/providers/")
+    parts = after.split("/")
+    if len(parts) > 3:  # noqa: PLR2004 - namespace, type, name: a resource of its own
+        return f"{before}{marker}{'/'.join(parts[:-2])}"
+    return before if "/providers/" in before else None
+
+
+def type_of(resource: str) -> str:
+    """Return the type that an id tells: ``Microsoft.Network/virtualNetworks/subnets``."""
+    namespace, *rest = resource.rpartition("/providers/")[2].split("/")
+    return "/".join([namespace, *rest[::2]])
+
+
+def group_of(resource: str) -> str | None:
+    """Return the id of the resource group that a resource is in."""
+    parts = resource.split("/")
+    in_group = len(parts) > 4 and parts[3].lower() == "resourcegroups"  # noqa: PLR2004 - ["", subscriptions, …]
+    return "/".join(parts[:5]) if in_group else None
+
+
+def creation_time(document: Mapping[str, Any]) -> datetime | None:
+    """Return when a resource was created by its own document; services tell it in different places."""
+    properties = within(document, "properties")
+    told = (within(document, "systemData").get("createdAt"), properties.get("createdOn"), properties.get("timeCreated"))
+    return next(filter(None, map(date, told)), None)

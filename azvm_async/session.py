@@ -1,0 +1,139 @@
+"""A session with one endpoint: what a client consists of, how it is left, and what is taken up again in it."""
+
+import logging
+import random
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+from azvm_async.clock import Clock, SystemClock
+from azvm_async.credential import TokenSource
+from azvm_async.deployer import Deployer
+from azvm_async.errors import InvalidRequest
+from azvm_async.operation import Operation
+from azvm_async.outbox import Outbox
+from azvm_async.pipeline import Pipeline, Retry
+from azvm_async.poller import Poller
+from azvm_async.protocol import tokens, urls
+from azvm_async.protocol.clouds import cloud_named
+from azvm_async.protocol.ids import checked_resource_group, checked_subscription
+from azvm_async.protocol.pacing import Moment
+from azvm_async.reader import Reader
+from azvm_async.transport import HttpTransport, Timeouts, Transport, environment_proxy
+
+_NAMED_AT_THE_END = 10
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """Pipeline, poller, outbox, reader and deployer of a client; its parameters are the client's.
+
+    Raises
+    ------
+    InvalidRequest
+        When a name, the endpoint or the cloud can't be.
+    """
+
+    def __init__(
+        self,
+        subscription: str,
+        resource_group: str,
+        credential: Any = None,
+        endpoint: str | None = None,
+        *,
+        cloud: str = "public",
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        home = cloud_named(cloud)
+        if credential is not None and not hasattr(credential, "get_token"):
+            raise InvalidRequest(f"A {type(credential).__name__} is no credential: it has no get_token")
+        self.subscription = checked_subscription(subscription)
+        self.resource_group = checked_resource_group(resource_group)
+        self.endpoint = urls.endpoint(home.endpoint if endpoint is None else endpoint)
+        self._clock = clock or SystemClock()
+        self._pipeline = Pipeline(
+            self.endpoint,
+            transport or HttpTransport(timeouts or Timeouts(), self._clock, proxy=environment_proxy(self.endpoint)),
+            TokenSource(credential, home.scope, home.authority, self._clock),
+            clock=self._clock,
+            retry=retry or Retry(),
+            user_agent=f"azvm-async/{version('azvm-async')}",
+        )
+        self._poller = Poller(self._pipeline.poll, self._pipeline.send, self._clock, self._now)
+        self._outbox = Outbox(self._pipeline, self._poller, self._now)
+        self._reader = Reader(self._pipeline, self.endpoint)
+        self._deployer = Deployer(
+            self._pipeline, self._outbox, self._poller, self._reader, self.endpoint, self._clock, self._now
+        )
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of connections and stop polling. Operations go on in Azure; :attr:`outstanding` keeps their tokens.
+
+        Submissions under way are given five seconds to be answered. Closing again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        async with AsyncExitStack() as stack:  # each in its turn, whatever happens to the one before
+            stack.callback(self._say_what_goes_on)
+            stack.push_async_callback(self._pipeline.close)
+            stack.push_async_callback(self._poller.close)
+            stack.push_async_callback(self._outbox.close)
+
+    @property
+    def outstanding(self) -> list[Operation[Any]]:
+        """Handles of all operations that have not ended, as far as this client knows, the oldest first.
+
+        Those are among them whose handle was dropped, or whose submission's caller was cancelled. After the client is
+        closed they can't be awaited, but their tokens are good.
+        """
+        return self._poller.outstanding
+
+    def resume(self, token: str | Mapping[str, Any]) -> Operation[Any]:
+        """Take an operation up again, also one of another process. Sends nothing by itself.
+
+        Parameters
+        ----------
+        token : str or dict
+            :attr:`Operation.token`, the same as a dict, or a bare ``asyncResultsUrl``.
+
+        Raises
+        ------
+        InvalidRequest
+            When it is none of these, or belongs to another endpoint.
+        """
+        return self._poller.resume(tokens.load(token, self.endpoint, self._now()))
+
+    def __repr__(self) -> str:
+        return f"<AzureVMClient {self.resource_group} at {self.endpoint}>"
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.monotonic(), self._clock.utcnow(), random.random())  # noqa: S311 - jitter
+
+    def _say_what_goes_on(self) -> None:
+        """Leaving is no stopping: name what goes on in Azure, so that nobody is surprised by a bill."""
+        going_on = [str(operation.about) for operation in self.outstanding]
+        if going_on:
+            more = f" and {len(going_on) - _NAMED_AT_THE_END} more" if len(going_on) > _NAMED_AT_THE_END else ""
+            named = ", ".join(going_on[:_NAMED_AT_THE_END]) + more
+            counted = "1 operation" if len(going_on) == 1 else f"{len(going_on)} operations"
+            _log.warning(
+                "%s had not ended when last read, and may go on in Azure: %s. Their tokens are in client.outstanding",
+                counted,
+                named,
+            )

@@ -6,19 +6,21 @@ reads gives a value. A client is a session: one connection pool, one sign-in, on
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from enum import Enum
 from functools import partial
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, Literal, overload
 
-from azvm_async.deployer import IfExists, Order, deployment_of, order
 from azvm_async.errors import InvalidRequest, RequestRefused
 from azvm_async.operation import Operation, Submission
+from azvm_async.order import IfExists, Order, deployment_of, order
 from azvm_async.protocol import lro, run_command, urls, vm
+from azvm_async.protocol.arguments import one_of, own_request
 from azvm_async.protocol.deployment import Deployed
+from azvm_async.protocol.deprovision import Deprovisioned
 from azvm_async.protocol.ids import VmId
-from azvm_async.protocol.lro import METHODS, FinalState
+from azvm_async.protocol.lro import FinalState
 from azvm_async.protocol.machine import About
+from azvm_async.protocol.plan import DeprovisionPlan
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.script import NAME_PREFIX, RunCommandResult, Script, script_url
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
@@ -254,6 +256,28 @@ class AzureVMClient(Session):
         given = (name, template, parameters, custom_data, mode, deployment_name)
         return Submission(self._provision(partial(self._order, *given, stack=stack), if_exists), self._clock)
 
+    @overload
+    def deprovision(
+        self,
+        name: str,
+        *,
+        deployment_name: str | None = ...,
+        assume_owned: bool = ...,
+        plan: Literal[True],
+        stack: bool = ...,
+    ) -> Submission[DeprovisionPlan]: ...
+
+    @overload
+    def deprovision(
+        self,
+        name: str,
+        *,
+        deployment_name: str | None = ...,
+        assume_owned: bool = ...,
+        plan: Literal[False] = ...,
+        stack: bool = ...,
+    ) -> Submission[Deprovisioned]: ...
+
     def deprovision(
         self,
         name: str,
@@ -285,13 +309,14 @@ class AzureVMClient(Session):
         Returns
         -------
         Submission
-            Its result is a :class:`Deprovisioned`: what was deleted, and what was left and why. Where there is no such
-            deployment, nothing is left to do: that is a success.
+            Its result is a :class:`Deprovisioned`: what was deleted, and what was left and why. Where there is neither
+            such a deployment nor the VM, nothing is left to do: that is a success.
 
         Raises
         ------
         OwnershipUnknown
-            When the deployment was not made by :meth:`provision`, and ``assume_owned`` is not given.
+            When the deployment was not made by :meth:`provision`, and ``assume_owned`` is not given; when there is the
+            VM, but no such deployment.
         InvalidRequest, NotFound, RequestRefused, AuthenticationError, TransportError
             As :meth:`start`.
 
@@ -379,7 +404,7 @@ class AzureVMClient(Session):
         InvalidRequest
             When an argument can't be.
         """
-        request = partial(self._request, method, path_or_url, json, api_version)
+        request = partial(own_request, self.endpoint, method, path_or_url, json, api_version)
         return Submission(self._begin(request, final_state_via, repeat), self._clock)
 
     async def get(self, name: str) -> VirtualMachine:
@@ -433,16 +458,16 @@ class AzureVMClient(Session):
             raise
 
     async def _provision(self, wanted: Callable[[], Order], if_exists: str) -> Operation[Deployed]:
-        keep = _one_of(IfExists, if_exists, "if_exists") is IfExists.KEEP
+        keep = one_of(IfExists, if_exists, "if_exists") is IfExists.KEEP
         return await self._deployer.provision(wanted(), keep=keep)
 
     async def _deprovision(
         self, name: str, deployment_name: str | None, assume_owned: bool, plan: bool, stack: bool
     ) -> Operation[Any]:
         target = self._vm(name)
-        deployment = deployment_of(target, deployment_name, stack=stack)
-        flags = bool(vm.flag(assume_owned)), bool(vm.flag(plan))
-        return await self._deployer.deprovision(target, deployment, assume_owned=flags[0], only_plan=flags[1])
+        owned, only_plan, of_stack = (bool(vm.flag(each)) for each in (assume_owned, plan, stack))
+        deployment = deployment_of(target, deployment_name, stack=of_stack)
+        return await self._deployer.deprovision(target, deployment, assume_owned=owned, only_plan=only_plan)
 
     def _order(
         self,
@@ -455,37 +480,12 @@ class AzureVMClient(Session):
         *,
         stack: bool = False,
     ) -> Order:
-        return order(self._vm(name), template, parameters, custom_data, mode, deployment_name, stack=stack)
+        by_stack = bool(vm.flag(stack))
+        return order(self._vm(name), template, parameters, custom_data, mode, deployment_name, stack=by_stack)
 
     async def _begin(self, request: Callable[[], Request], final_state_via: str | None, repeat: str) -> Operation[Any]:
-        final = None if final_state_via is None else _one_of(FinalState, final_state_via, "final_state_via")
-        policy, asked = _one_of(Repeat, repeat, "repeat"), request()
+        final = None if final_state_via is None else one_of(FinalState, final_state_via, "final_state_via")
+        policy, asked = one_of(Repeat, repeat, "repeat"), request()
         about = About(asked.method, urls.path_of(asked.url))
         begin = partial(lro.begin, about, asked, wants_result=True, final_state=final)
         return await self._outbox.submit(about, asked, policy, begin)
-
-    def _request(self, method: str, path_or_url: str, json: Any, api_version: str | None) -> Request:
-        """Build a request of a caller's own, or say what is wrong with it."""
-        if not isinstance(path_or_url, str):
-            raise InvalidRequest(f"The path is a str, not a {type(path_or_url).__name__}")
-        if not isinstance(method, str) or method.upper() not in METHODS:
-            raise InvalidRequest(f"{method!r} is not a method of Resource Manager; {', '.join(sorted(METHODS))} are")
-        url = self.endpoint + path_or_url if path_or_url.startswith("/") else path_or_url
-        if not urls.is_on(url, self.endpoint):
-            what = f"{path_or_url!r} is neither a path with a leading '/', nor a URL on {self.endpoint}"
-            raise InvalidRequest(what)
-        try:
-            return Request.with_json(method.upper(), urls.with_query(url, **{"api-version": api_version}), json)
-        except (TypeError, ValueError) as error:
-            raise InvalidRequest(f"The body is not JSON: {error}") from error
-
-
-Choice = TypeVar("Choice", bound=Enum)
-
-
-def _one_of(kind: type[Choice], value: str, name: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError as error:
-        allowed = ", ".join(repr(member.value) for member in kind)
-        raise InvalidRequest(f"{name} can't be {value!r}; {allowed} can") from error

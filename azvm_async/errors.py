@@ -11,7 +11,7 @@ message and request id. Three families matter to a caller:
 """
 
 import copy
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 
 class AzureVMError(Exception):
@@ -37,7 +37,7 @@ class AzureVMError(Exception):
         Azure's nested ``details``, as they came.
     """
 
-    advice: ClassVar[str] = ""
+    advice = ""
 
     def __init__(
         self,
@@ -179,6 +179,11 @@ class OwnershipUnknown(AzureVMError):
     advice = (
         "Look at 'client.deprovision(name, assume_owned=True, plan=True)'; if all of that may go, do it without 'plan'"
     )
+
+    def __init__(self, what: str, *, advice: str | None = None, **facts: Any) -> None:
+        super().__init__(what, **facts)
+        if advice is not None:
+            self.advice = advice
 
 
 class WaitTimeout(AzureVMError, TimeoutError):

@@ -26,6 +26,9 @@ GRACE = 5.0
 SENDINGS = 3
 """How often something is sent whose answer was lost, and that was then not found."""
 
+SEARCHES = (0.0, 2.0, 8.0)
+"""Seconds before each search for what an answer was lost of: it may still be on its way, and ARM's replicas differ."""
+
 Begin = Callable[[Response, Moment], Machine]
 Search = Callable[[AzureVMError], Awaitable[Machine | None]]
 
@@ -69,7 +72,8 @@ class Outbox:
             Makes the machine's first state of Azure's answer.
         search : callable, optional
             Looks, after an error that leaves open what was done or says that something is in the way, for what this
-            request began; ``None`` says that there is none, and it is sent again.
+            request began; ``None`` says that there is none. A lost answer is looked for three times, and not before
+            Azure's ``Retry-After`` it is sent again.
 
         Raises
         ------
@@ -119,12 +123,24 @@ class Outbox:
                 response = await self._pipeline.send(request, about, repeat, sending)
                 return self._poller.adopt(begin(response, self._now()))
             except (OutcomeUnknown, Conflict) as error:
-                machine = None if search is None else await search(error)
+                last = search is None or isinstance(error, Conflict) or sent == SENDINGS
+                machine = await self._found(search, error, last=last) if search else None
                 if machine is not None:
                     return self._poller.adopt(machine)
-                if search is None or isinstance(error, Conflict) or sent == SENDINGS or sending.given_up:
+                if last or sending.given_up:
                     raise
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
+
+    async def _found(self, search: Search, error: AzureVMError, *, last: bool) -> Machine | None:
+        """Look for what a request began: once for what is in the way, else often enough to dare another sending."""
+        *pauses, longest = SEARCHES[:1] if isinstance(error, Conflict) else SEARCHES
+        asked = 0.0 if last else (error.retry_after or 0.0) - sum(pauses)  # the newest knowledge is the best to send on
+        for pause in (*pauses, max(longest, asked)):
+            await self._poller.clock.sleep(pause)
+            machine = await search(error)
+            if machine is not None:
+                return machine
+        return None
 
 
 def _abandon(task: asyncio.Task[Operation[Any]], sending: Sending) -> None:

@@ -334,5 +334,6 @@ def _unknown(about: About, request: Request, error: AzureVMError) -> OutcomeUnkn
         message=error.message,
         details=error.details,
         request_id=error.request_id,
+        retry_after=error.retry_after,
         client_request_id=request.headers.get(CLIENT_REQUEST_ID),
     )

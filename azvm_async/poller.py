@@ -82,10 +82,8 @@ class Poller:
 
     def resume(self, machine: Machine) -> Operation[Any]:
         """Return the handle of an operation that was begun before: the one there is, if this client has it already."""
-        known = self._open.get(machine.tracking_url) if machine.tracking_url else None
-        if known is None or machine.about.verb not in {known.machine.about.verb, BARE}:
-            return self.adopt(machine)
-        return self._handle(known)
+        known = self._known(machine)
+        return self.adopt(machine) if known is None else self._handle(known)
 
     def watch(self, tracked: Tracked) -> None:
         """See :meth:`Driver.watch`."""
@@ -129,6 +127,13 @@ class Poller:
         for tracked in self._open.values():
             tracked.scheduled = False
             tracked.fail(self._closing(tracked))
+
+    def _known(self, machine: Machine) -> Tracked | None:
+        """Return the record of the same operation; the looking beside its URL is for those who share one."""
+        first = self._open.get(machine.tracking_url) if machine.tracking_url else None
+        if first is None or _same(first.machine, machine):
+            return first
+        return next((each for each in self._open.values() if _same(each.machine, machine)), None)
 
     def _handle(self, tracked: Tracked) -> Operation[Any]:
         """Return an operation's handle; one that was dropped is polled again from now on."""
@@ -255,3 +260,10 @@ class Poller:
         if not tracked.waits and not tracked.updates:
             _log.warning("Nobody awaits this: %s", error)
         tracked.fail(error)
+
+
+def _same(known: Machine, machine: Machine) -> bool:
+    """Tell whether two states are of one operation, as far as can be told."""
+    if machine.tracking_url != known.tracking_url or machine.about.verb not in {known.about.verb, BARE}:
+        return False
+    return machine.identity == known.identity or machine.identity is None or known.identity is None

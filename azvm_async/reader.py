@@ -77,7 +77,7 @@ class Reader:
             response = await self._pipeline.send(request, about, Repeat.ALWAYS)
             page = document_of(about, response)
             yield page
-            request = _next(about, request, response, page.get("nextLink"))
+            request = next_page(about, request, response, page.get("nextLink"))
             if request is not None and request.url in seen:
                 raise ProtocolError(f"The {about} goes round in circles: a page was named twice", vm=about.resource)
 
@@ -98,7 +98,7 @@ def document_of(about: About, response: Response) -> Mapping[str, Any]:
     return document
 
 
-def _next(about: About, request: Request, response: Response, link: object) -> Request | None:
+def next_page(about: About, request: Request, response: Response, link: object) -> Request | None:
     """Return the request for the page that a page names as the next, if any."""
     if not isinstance(link, str) or not link:
         return None

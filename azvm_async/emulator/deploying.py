@@ -18,6 +18,7 @@ from azvm_async.emulator.deployment_requests import Requested, checked_name
 from azvm_async.emulator.model import Document, Failure, Kind, Moment, Operation, ResourceGroup, World
 from azvm_async.emulator.operations import begin as begin_operation
 from azvm_async.emulator.operations import nothing
+from azvm_async.emulator.providers import note
 from azvm_async.emulator.templates import Nested, Planned, TemplateError
 
 _ID_BITS = 64
@@ -106,6 +107,7 @@ def _start(world: World, deployment: Deployment, resource: Planned, now: float) 
 
 def _put(world: World, deployment: Deployment, resource: Planned, step: Step, now: float) -> None:
     moment = world.moment(now)
+    note(world, resource.type, deployment.group.location, resource.api_version)  # also where the PUT is refused
     document = resource.document(Reading(world, moment))
     step.status_code = "OK" if resource_changes.exists(world, resource.id) else "Created"
     operation = resource_changes.put(world, resource.id, resource.api_version, document, moment)
@@ -125,6 +127,7 @@ def _start_nested(world: World, deployment: Deployment, resource: Planned, step:
         raise Refusal(400, "InvalidTemplate", f"The nested deployment '{resource.name}' has no template.")
     group, requested = nested_request(nested, deployment.group, world)
     inner = begin(world, group, nested.name, requested, moment)
+    inner.correlation = deployment.correlation  # what is deployed together is found together in the activity log
     step.nested, step.path, step.status_code = inner, inner.path, "Created"
     _count(deployment, +1)
 

@@ -151,7 +151,7 @@ def is_known(world: World, kind: str) -> bool:
 
 def list_all(world: World, call: Call) -> Response:
     """Answer GET on a subscription's providers."""
-    namespaces = _NAMESPACES | {_of(each.name).lower(): _of(each.name) for each in world.seen.values()}
+    namespaces = {_of(each.name).lower(): _of(each.name) for each in world.seen.values()} | _NAMESPACES
     shown = [_document(world, call.name("subscription"), each) for each in sorted(namespaces.values())]
     return Response.with_json(200, {"value": shown})
 
@@ -185,7 +185,7 @@ def _named(world: World, call: Call) -> str:
 
 def _document(world: World, subscription: str, namespace: str) -> Document:
     state = "NotRegistered" if _key(subscription, namespace) in world.unregistered else "Registered"
-    types = [_type_document(each) for each in (world.seen | _KNOWN).values() if _of(each.name) == namespace]
+    types = [_type_document(each) for each in (world.seen | _KNOWN).values() if _is_of(each.name, namespace)]
     return {
         "id": f"{world.subscription(subscription).path}/providers/{namespace}",
         "namespace": namespace,
@@ -207,6 +207,11 @@ def _type_document(kind: Type) -> Document:
 
 def _of(kind: str) -> str:
     return kind.partition("/")[0]
+
+
+def _is_of(kind: str, namespace: str) -> bool:
+    """Tell whether a type, as somebody wrote it, is of a namespace."""
+    return _of(kind).lower() == namespace.lower()
 
 
 def _key(subscription: str, namespace: str) -> tuple[str, str]:

@@ -125,6 +125,12 @@ def _disk(world: World, resource: Resource, before: Document) -> None:  # noqa: 
     resource.properties.setdefault("timeCreated", world.date(resource.created))
 
 
+def _assigned_role(world: World, resource: Resource, before: Document) -> None:  # noqa: ARG001
+    """Tell when a role was assigned: no list of resources has it, so that only its own document does."""
+    resource.properties["createdOn"] = world.date(resource.created)
+    resource.properties["updatedOn"] = world.date(resource.changed)
+
+
 def _shown_disk(world: World, resource: Resource, document: Document) -> Document:
     owner = _machine_of(world, resource)
     document["properties"]["diskState"] = "Attached" if owner else "Unattached"
@@ -164,6 +170,7 @@ _COMPLETE: dict[str, Callable[[World, Resource, Document], None]] = {
     "microsoft.keyvault/vaults": _vault,
     "microsoft.managedidentity/userassignedidentities": _assigned_identity,
     "microsoft.compute/disks": _disk,
+    "microsoft.authorization/roleassignments": _assigned_role,
 }
 _SHOWN: dict[str, Callable[[World, Resource, Document], Document]] = {
     "microsoft.compute/disks": _shown_disk,

@@ -8,7 +8,7 @@ deleting   2xx                                                                  
 deleting   404; the operation succeeded                                         deleted
 deleting   a refusal, or a failure of the operation, that may pass              again, for ten minutes; then left
 deleting   another refusal; a lock                                              left
-deleting   the operation can't be read                                          asked for again: deleting twice is once
+deleting   the operation can't be followed or read                              asked for again, for ten minutes
 any        408, 429, 5xx, no answer                                             as :mod:`~azvm_async.protocol.patience`
 =========  ===================================================================  =======================================
 """
@@ -20,7 +20,7 @@ from http import HTTPStatus
 
 from azvm_async.errors import AzureVMError, TransportError
 from azvm_async.protocol import lro
-from azvm_async.protocol.faults import Fault
+from azvm_async.protocol.faults import Fault, absent
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.machine import About, Failure, ResourceProgress, Step, Wait
@@ -34,8 +34,8 @@ HOLD_SECONDS = 600.0
 """For so long a resource that something holds is tried again. A NIC is kept for its VM for three minutes."""
 
 _PASSES = re.compile(
-    r"in.?use|used|reserved|attached|cannotbedeleted|cannotdelete|conflict|another|inprogress|retryable|preempted"
-    r"|operationnotallowed|beingdeleted|notallowedinstate|dependen|nested",
+    r"inuse|beingused|reserved|attached|cannotbedeleted|cannotdelete|conflict|another|inprogress|retryable|preempted"
+    r"|operationnotallowed|beingdeleted|dependenc|hasnested|nestedresourcesexist",
     re.IGNORECASE,
 )
 _STAYS = re.compile(r"lock|denyassignment|readonly", re.IGNORECASE)
@@ -65,7 +65,9 @@ class Deletion:
     operation : Lro, optional
         ARM's operation that is being followed.
     held_since : float, optional
-        Monotonic seconds of the first refusal that may pass.
+        Monotonic seconds of the first refusal that may pass, or operation that could not be followed.
+    tries : int
+        How often it was asked for in vain since then.
     fault : Fault, optional
         Why it is left, or was refused last.
     """
@@ -77,6 +79,7 @@ class Deletion:
     binding: bool = False
     operation: Lro | None = None
     held_since: float | None = None
+    tries: int = 0
     fault: Fault = field(default_factory=Fault)
 
     @classmethod
@@ -88,6 +91,11 @@ class Deletion:
     def ended(self) -> bool:
         """Whether nothing is left to do."""
         return self.state in {State.DELETED, State.LEFT}
+
+    @property
+    def held(self) -> bool:
+        """Whether it was refused, for something holds the resource; then what waits for it may be what holds it."""
+        return self.held_since is not None and not self.ended and not self.binding
 
     @property
     def due_at(self) -> float:
@@ -103,7 +111,9 @@ class Deletion:
     def why_left(self) -> Left:
         """Why the resource stays."""
         said = ": ".join(part for part in (self.fault.code, self.fault.message) if part)
-        return Left(self.what.id, said or "Azure refused to delete it")
+        bound = self.what.disks is not None and not self.binding
+        note = " (its disks are set to go with it now)" if bound else ""
+        return Left(self.what.id, (said or "Azure refused to delete it") + note)
 
     def due(self, now: Moment) -> Step:
         """Return what is to be sent, or a time to wait for."""
@@ -118,10 +128,10 @@ class Deletion:
         if self.operation is not None:
             try:
                 return self._followed(self.operation.receive(response, now), response, now)
-            except AzureVMError:
-                return self._asked_again(now)
+            except AzureVMError as error:
+                return self._asked_again(error, now)
         miss = miss_of(response)
-        if miss is Miss.TRANSIENT:
+        if miss is Miss.TRANSIENT or (miss is Miss.NOT_FOUND and not absent(response)):
             return replace(self, patience=self.patience.missed(miss, self.about, response, now))
         if miss is None:
             return self._begun(response, now)
@@ -134,8 +144,8 @@ class Deletion:
         if self.operation is not None:
             try:
                 return replace(self, operation=self.operation.missed(error, now))
-            except AzureVMError:
-                return self._asked_again(now)
+            except AzureVMError as unread:
+                return self._asked_again(unread, now)
         return replace(self, patience=self.patience.missed(Miss.TRANSIENT, self.about, None, now, error))
 
     def again(self, now: Moment) -> "Deletion":
@@ -157,8 +167,8 @@ class Deletion:
         state = replace(self, state=State.DELETING)
         try:
             return state._followed(lro.begin(self.about, self._request, response, now), response, now)
-        except AzureVMError:
-            return state._asked_again(now)
+        except AzureVMError as error:
+            return state._asked_again(error, now)
 
     def _followed(self, operation: Lro, response: Response, now: Moment) -> "Deletion":
         if operation.outcome is None:
@@ -170,19 +180,27 @@ class Deletion:
 
     def _step_done(self, now: Moment) -> "Deletion":
         if self.binding:
-            return replace(self, binding=False, patience=Patience(now.monotonic))
+            return replace(self, binding=False, patience=Patience(now.monotonic), held_since=None, tries=0)
         return replace(self, state=State.DELETED)
 
-    def _asked_again(self, now: Moment) -> "Deletion":
-        patience = self.patience.again(now) if self.operation else self.patience  # what was followed was read
-        return replace(self, operation=None, patience=patience.missed(Miss.TRANSIENT, self.about, None, now))
+    def _asked_again(self, error: AzureVMError, now: Moment) -> "Deletion":
+        """Ask for what can't be followed once more: the answer may be that it is gone."""
+        patience = Patience(now.monotonic).scheduled(None, self.tries, now)
+        fault = Fault(error.code or type(error).__name__, error.message or error.what)
+        return replace(self, operation=None, tries=self.tries + 1)._held(fault, patience, now)
 
     def _refused(self, fault: Fault, status: int, response: Response, now: Moment) -> "Deletion":
+        if not _may_pass(fault, status):
+            return replace(self, fault=fault, state=State.LEFT)
+        return self._held(fault, self.patience.read(response, now), now)
+
+    def _held(self, fault: Fault, patience: Patience, now: Moment) -> "Deletion":
+        """Try again later, unless that has gone on for too long."""
         held_since = now.monotonic if self.held_since is None else self.held_since
-        state = replace(self, fault=fault, held_since=held_since)
-        if not _may_pass(fault, status) or now.monotonic - held_since >= HOLD_SECONDS:
-            return replace(state, state=State.LEFT)
-        return replace(state, patience=self.patience.read(response, now))
+        state = replace(self, fault=fault, held_since=held_since, patience=patience)
+        if now.monotonic - held_since < HOLD_SECONDS:
+            return state
+        return state._step_done(now) if self.binding else replace(state, state=State.LEFT)
 
 
 def _may_pass(fault: Fault, status: int) -> bool:

@@ -3,10 +3,12 @@
 Sources: the REST reference of Microsoft.Resources, "Deployments" and "Deployment Operations", and "Deployment Stacks".
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +49,29 @@ class DeploymentId:
     def url(self, endpoint: str, action: str = "") -> str:
         """Return the URL of the deployment, or of an action on it."""
         return deployment_url(endpoint, str(self), action)
+
+
+def memory_of(deployment: str) -> str:
+    """Return the id of the deployment that remembers what earlier runs of one brought.
+
+    ARM's list of operations knows the last run only. The name is short, whatever the deployment's is.
+    """
+    before, _, name = deployment.rpartition("/")
+    return f"{before}/azvm-made-{hashlib.sha256(name.lower().encode()).hexdigest()[:16]}"
+
+
+def remembering(made: Sequence[str], deployment: str) -> dict[str, Any]:
+    """Return the body of a deployment that creates nothing, and tells ids as its output."""
+    template = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "resources": [],
+        "outputs": {"made": {"type": "array", "value": [*made]}},
+    }
+    return {
+        "tags": {"azvm-made-by": short_name(deployment)},
+        "properties": {"mode": "Incremental", "template": template},
+    }
 
 
 def deployment_url(endpoint: str, deployment: str, action: str = "") -> str:
@@ -153,6 +178,13 @@ class DeploymentFailure(Failure):
 def ending(document: object) -> str | None:
     """Return ``Succeeded``, ``Failed`` or ``Canceled`` for a deployment that has ended, else None."""
     return ending_of(provisioning_state(document))
+
+
+def period(document: object) -> tuple[datetime, datetime] | None:
+    """Return when a deployment's run began and ended, or was last heard of; ``None`` where it does not tell."""
+    properties = within(document, "properties")
+    end, lasted = date(properties.get("timestamp")), seconds(properties.get("duration"))
+    return None if end is None or lasted is None else (end - timedelta(seconds=lasted), end)
 
 
 def ids_of(listed: object) -> tuple[str, ...]:

@@ -56,6 +56,9 @@ class Fault:
         )
 
 
+_NO_ANSWERS = {"", "subscriptionnotfound", "invalidsubscriptionid", "invalidresourcetype"}
+
+
 def _lowered(document: object) -> Mapping[str, Any]:
     """Return an object by lower-case keys, for some services write ``Error``, ``Code`` and ``Message``."""
     return {str(key).lower(): value for key, value in document.items()} if isinstance(document, Mapping) else {}
@@ -116,3 +119,12 @@ def followed(link: str, base: str, response: Response, vm: str) -> str:
         return follow(base, link)
     except ProtocolError as error:
         raise ProtocolError(error.what, vm=vm, **facts(response)) from error
+
+
+def absent(response: Response) -> bool:
+    """Tell whether a 404 says that what was asked for is not there, rather than that the question was wrong.
+
+    A proxy's page has no error of ARM's in it, and a subscription that is not known has no resources to tell of.
+    """
+    code = (Fault.of(response.document()).code or "").lower()
+    return response.status == HTTPStatus.NOT_FOUND and code not in _NO_ANSWERS

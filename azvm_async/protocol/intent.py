@@ -75,10 +75,9 @@ def since_on(document: Mapping[str, Any]) -> datetime | None:
     return date(_tag(document, SINCE_TAG))
 
 
-def mark_of(document: Mapping[str, Any]) -> str | None:
-    """Return what tells a deployment from a later one of its name: our mark, else Azure's correlation id."""
-    correlation = word(within(document, "properties").get("correlationId"))
-    return _tag(document, SINCE_TAG) or correlation or None
+def mark_of(document: Mapping[str, Any]) -> str:
+    """Return what tells one run of a deployment from another of its name: our mark, and Azure's correlation id."""
+    return f"{_tag(document, SINCE_TAG)} {word(within(document, 'properties').get('correlationId'))}".strip()
 
 
 def since_after(response: Response, utc: datetime) -> datetime:

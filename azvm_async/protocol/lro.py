@@ -91,6 +91,7 @@ class Lro:
     version: ClassVar[int] = 1
     warning: ClassVar[None] = None
     progress: ClassVar[tuple[()]] = ()
+    identity: ClassVar[None] = None
 
     about: About
     method: str

@@ -129,6 +129,10 @@ class Machine(Protocol):
         """The ``asyncResultsUrl``: enough, by itself, to take the operation up again."""
 
     @property
+    def identity(self) -> object:
+        """What tells it from another machine of the same verb on the same URL; ``None``: nothing does."""
+
+    @property
     def outcome(self) -> Outcome | None:
         """How it ended, ``None`` before."""
 

@@ -1,12 +1,13 @@
 """Whose a resource is: what the deployment created, what stood before, and what goes with its parent.
 
-Ours is what is not older than the deployment's first PUT (:mod:`azvm_async.protocol.intent`). A child follows its parent;
-where the parent stays, Azure's own word for when the child was created decides, and where there is none, the child stays.
+Ours is what is not older than the deployment's first PUT (:mod:`azvm_async.protocol.intent`), nor newer than the end of its
+last run. A child follows its parent; where the parent stays, Azure's own word for when the child was created decides, and
+where there is none, the child stays.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
@@ -16,6 +17,11 @@ from azvm_async.protocol.ids import short_name
 LOCKS = "microsoft.authorization/locks"
 MACHINES = "microsoft.compute/virtualmachines"
 
+_MARKER = "/providers/"
+
+SLACK = timedelta(minutes=1)
+"""What is created so much later than a deployment's end is another's."""
+
 
 class Verdict(Enum):
     """What is to become of a resource that a deployment names."""
@@ -23,6 +29,7 @@ class Verdict(Enum):
     OURS = auto()
     WITH_PARENT = auto()
     OLDER = auto()
+    NEWER = auto()
     UNTOLD = auto()
     PARENT_STAYS = auto()
     ABSENT = auto()
@@ -39,6 +46,8 @@ class Facts:
         Whether all that exists is ours.
     since : datetime or None
         When the deployment was first sent, if that is known.
+    until : datetime or None
+        When its last run ended, if that is known.
     targets : Mapping[str, str]
         Ids as Azure writes them.
     created : Mapping[str, datetime or None]
@@ -49,6 +58,7 @@ class Facts:
 
     assume_owned: bool = False
     since: datetime | None = None
+    until: datetime | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
     created: Mapping[str, datetime | None] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
@@ -80,13 +90,18 @@ class Facts:
     def _by_age(self, created: datetime | None, parent: str | None) -> Verdict:
         if created is None or self.since is None:
             return Verdict.PARENT_STAYS if parent else Verdict.UNTOLD
-        return Verdict.OURS if created >= self.since else Verdict.OLDER
+        if created < self.since:
+            return Verdict.OLDER
+        late = self.until is not None and created > self.until + SLACK
+        return Verdict.NEWER if late else Verdict.OURS
 
     def reason(self, key: str) -> str:
         """Say why a resource stays."""
         verdict, parent = self.verdict(key), parent_of(key)
         if verdict is Verdict.OLDER:
             return f"it was there before the deployment: it was created {self.created[key]}"
+        if verdict is Verdict.NEWER:
+            return f"it was created after the deployment had ended: {self.created[key]}"
         if verdict is Verdict.PARENT_STAYS and parent:
             return f"it belongs to {short_name(parent)}, which the deployment did not create"
         return "Azure does not tell when it was created"
@@ -94,16 +109,21 @@ class Facts:
 
 def parent_of(resource: str) -> str | None:
     """Return the id of the resource that another belongs to, as its child or its extension; ``None`` at the top."""
-    before, marker, after = resource.rpartition("/providers/")
+    before, after = _split(resource)
     parts = after.split("/")
     if len(parts) > 3:  # noqa: PLR2004 - namespace, type, name: a resource of its own
-        return f"{before}{marker}{'/'.join(parts[:-2])}"
-    return before if "/providers/" in before else None
+        return resource.rsplit("/", 2)[0]
+    return before if _MARKER in before.lower() else None
+
+
+def is_extension(resource: str) -> bool:
+    """Tell whether a resource is put on one of another provider, which it may outlive, or is a lock, also of a group."""
+    return _MARKER in _split(resource)[0].lower() or type_of(resource).lower() == LOCKS
 
 
 def type_of(resource: str) -> str:
     """Return the type that an id tells: ``Microsoft.Network/virtualNetworks/subnets``."""
-    namespace, *rest = resource.rpartition("/providers/")[2].split("/")
+    namespace, *rest = _split(resource)[1].split("/")
     return "/".join([namespace, *rest[::2]])
 
 
@@ -112,6 +132,12 @@ def group_of(resource: str) -> str | None:
     parts = resource.split("/")
     in_group = len(parts) > 4 and parts[3].lower() == "resourcegroups"  # noqa: PLR2004 - ["", subscriptions, …]
     return "/".join(parts[:5]) if in_group else None
+
+
+def _split(resource: str) -> tuple[str, str]:
+    """Return what stands before and after an id's last ``/providers/``, which is written in any case."""
+    at = resource.lower().rfind(_MARKER)
+    return ("", resource) if at < 0 else (resource[:at], resource[at + len(_MARKER) :])
 
 
 def creation_time(document: Mapping[str, Any]) -> datetime | None:

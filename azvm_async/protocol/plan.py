@@ -1,23 +1,22 @@
 """What is to be deleted, in which order, and what stays: judged from what a survey found.
 
-VMs go first, for they hold most of the rest. Then whatever depends on something goes before it, as the deployment's own
-``dependencies`` tell; children go with their parents; the disks that Azure made with a VM go after it. The records of the
-deployments go last, the nested ones first, and only when all else is gone: they are what a later try is planned from.
+Extensions of other resources go first (a lock would hold them), then VMs, for they hold most of the rest. Then whatever
+depends on something goes before it, as the deployment's own ``dependencies`` tell; children go with their parents; the disks
+that Azure made with a VM go after it. The records of the deployments go last, the nested ones first, and only when all else
+is gone: they are what a later try is planned from.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from azvm_async.protocol.deployment import TYPE, deployment_url
 from azvm_async.protocol.fields import objects, within, word
-from azvm_async.protocol.ownership import LOCKS, MACHINES, Verdict, parent_of, type_of
-from azvm_async.protocol.survey import Survey
+from azvm_async.protocol.ownership import MACHINES, Verdict, is_extension, parent_of, type_of
+from azvm_async.protocol.survey import Survey, disks_of
 from azvm_async.protocol.urls import with_query
 
-_DISKS = "Microsoft.Compute/disks"
-_OURS = {Verdict.OURS, Verdict.WITH_PARENT}
 _UNMANAGED = {"unmanageAction.Resources": "delete", "unmanageAction.ResourceGroups": "detach"}
 
 
@@ -88,63 +87,90 @@ class Plan:
     Parameters
     ----------
     deletions : tuple of Deletable
-        In order.
+        Resources, in order.
+    records : tuple of Deletable
+        The deployments' records, for when all resources of ours are gone.
     children : tuple of str
         Ids of what goes with its parent.
     left : tuple of Left
         What stays, for it is not ours.
     stuck : tuple of Left
-        What may be ours and can't even be asked for: then the records stay, too.
+        What may be ours, but can't be told or asked for: then the records stay, too.
     absent : tuple of str
         Ids of what is not there any more.
+    waiting : bool
+        Whether a later survey may know more.
     """
 
-    deletions: tuple[Deletable, ...]
+    deletions: tuple[Deletable, ...] = ()
+    records: tuple[Deletable, ...] = ()
     children: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
     stuck: tuple[Left, ...] = ()
     absent: tuple[str, ...] = ()
+    waiting: bool = False
 
     @property
     def shown(self) -> DeprovisionPlan:
         """The plan as a caller sees it."""
-        return DeprovisionPlan(tuple(each.id for each in self.deletions), self.left + self.stuck)
+        named = tuple(each.id for each in (*self.deletions, *self.records))
+        return DeprovisionPlan(named, self.left + self.stuck)
 
 
 def plan(survey: Survey) -> Plan:
     """Judge what a survey found."""
-    if survey.of_stack:
-        return _plan_of_stack(survey)
     verdicts = {key: survey.facts.verdict(key) for key in survey.facts.targets}
-    ours = [key for key, verdict in verdicts.items() if _goes_by_itself(key, verdict) and survey.version(type_of(key))]
-    stuck = tuple(_stuck(survey, verdicts))
+    if survey.of_stack:
+        return _plan_of_stack(survey, verdicts)
+    unread = [key for key, verdict in verdicts.items() if _is_unread_machine(survey, key, verdict)]
+    named = (key for key, verdict in verdicts.items() if _goes_by_itself(key, verdict) and key not in unread)
+    ours = [key for key in named if survey.version(type_of(key))]
     resources = _ordered(_resources(survey, ours))
-    records = () if stuck else _records(survey, frozenset(each.key for each in resources))
     return Plan(
-        deletions=(*resources, *records),
-        stuck=stuck,
-        children=tuple(_ids(survey, (key for key in verdicts if verdicts[key] in _OURS and key not in ours))),
+        deletions=tuple(resources),
+        records=tuple(_records(survey)),
+        children=tuple(_ids(survey, (key for key, verdict in verdicts.items() if _goes_with_parent(key, verdict)))),
         left=tuple(_left(survey, verdicts)),
+        stuck=tuple(_stuck(survey, verdicts)),
         absent=tuple(_ids(survey, (key for key, verdict in verdicts.items() if verdict is Verdict.ABSENT))),
+        waiting=bool(unread) or Verdict.UNTOLD in verdicts.values(),
     )
 
 
 def _goes_by_itself(key: str, verdict: Verdict) -> bool:
-    """Tell whether a resource is deleted by a request of its own; a lock, which would hold its parent, always is."""
-    return verdict is Verdict.OURS or (verdict is Verdict.WITH_PARENT and type_of(key) == LOCKS)
+    """Tell whether a resource is deleted by a request of its own; an extension is, for it may outlive its parent."""
+    return verdict is Verdict.OURS or (verdict is Verdict.WITH_PARENT and is_extension(key))
+
+
+def _is_unread_machine(survey: Survey, key: str, verdict: Verdict) -> bool:
+    """Tell whether it is a VM of ours that could not be read: without it, nobody would know of its disks."""
+    return verdict is Verdict.OURS and type_of(key) == MACHINES and key not in survey.machines
+
+
+def _goes_with_parent(key: str, verdict: Verdict) -> bool:
+    return verdict is Verdict.WITH_PARENT and not is_extension(key)
 
 
 def _left(survey: Survey, verdicts: Mapping[str, Verdict]) -> Iterable[Left]:
     for key, verdict in verdicts.items():
-        if verdict in {Verdict.OLDER, Verdict.UNTOLD, Verdict.PARENT_STAYS}:
+        if verdict in {Verdict.OLDER, Verdict.NEWER, Verdict.PARENT_STAYS}:
             yield Left(survey.facts.targets[key], survey.facts.reason(key))
+    for resource in survey.outside.values():
+        yield Left(resource, "only resources of a resource group or subscription are deleted, not what holds them")
 
 
 def _stuck(survey: Survey, verdicts: Mapping[str, Verdict]) -> Iterable[Left]:
-    """Return what can't be asked for, or deleted, since Azure names no api-version for it."""
+    """Return what can't be judged, asked for, or deleted."""
     for key, verdict in verdicts.items():
-        if verdict in {Verdict.OURS, Verdict.UNASKED} and survey.version(type_of(key)) is None:
+        wanted = verdict is Verdict.UNASKED or _goes_by_itself(key, verdict)
+        if wanted and survey.version(type_of(key)) is None:
             yield Left(survey.facts.targets[key], "Azure names no api-version for its type")
+        elif _is_unread_machine(survey, key, verdict):
+            yield Left(survey.facts.targets[key], "it can't be read, so that its disks are not known")
+        elif verdict is Verdict.UNTOLD:
+            yield Left(survey.facts.targets[key], survey.facts.reason(key))
+    for deployment in survey.untold:
+        yield Left(deployment, "its record is gone, or another deployment took its name: nothing tells what it made")
 
 
 def _ids(survey: Survey, keys: Iterable[str]) -> Iterable[str]:
@@ -152,22 +178,21 @@ def _ids(survey: Survey, keys: Iterable[str]) -> Iterable[str]:
 
 
 def _resources(survey: Survey, ours: list[str]) -> Iterable[Deletable]:
-    """Return what is ours with its order; VMs wait for nothing but locks."""
+    """Return what is ours with its order: extensions first, then VMs, then the rest, users before what they use."""
     machines = frozenset(key for key in ours if type_of(key) == MACHINES)
-    locks = frozenset(key for key in ours if type_of(key) == LOCKS)
+    first = frozenset(key for key in ours if is_extension(key))
     users = _users(survey, frozenset(ours))
     for key in ours:
-        used_by = frozenset() if key in locks | machines else users.get(key, frozenset()) - locks
-        after = frozenset() if key in locks else locks if key in machines else used_by | machines | locks
-        resource = survey.facts.targets[key]
+        held = key not in first | machines
+        used_by = users.get(key, frozenset()) - first if held else frozenset()
+        after = used_by | machines | first if held else first if key in machines else frozenset()
         disks = _disks_to_bind(survey, key) if key in machines else None
+        resource = survey.facts.targets[key]
         yield Deletable(resource, survey.resource_url(resource), after, used_by, disks)
-        if key in machines:
-            yield from _disks(survey, key, frozenset(ours))
 
 
 def _users(survey: Survey, ours: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Return, for each of ours, which of ours depend on it."""
+    """Return, for each of ours, which of ours depend on it, and the VM whose disk it is."""
     users: dict[str, frozenset[str]] = {}
     for record in survey.records.values():
         for dependent in objects(within(record, "properties").get("dependencies")):
@@ -175,45 +200,29 @@ def _users(survey: Survey, ours: frozenset[str]) -> dict[str, frozenset[str]]:
             for each in objects(dependent.get("dependsOn")):
                 for held in _members(survey, word(each.get("id")).lower(), ours):
                     users[held] = users.get(held, frozenset()) | (holders - {held})
+    for machine, document in survey.machines.items():
+        for _, disk in disks_of(document):
+            users[disk.lower()] = users.get(disk.lower(), frozenset()) | (ours & {machine})
     return users
 
 
-def _members(survey: Survey, key: str, ours: frozenset[str]) -> frozenset[str]:
+def _members(survey: Survey, key: str, ours: frozenset[str], seen: frozenset[str] = frozenset()) -> frozenset[str]:
     """Return what of ours an id stands for: itself, the parent that it goes with, or all of a nested deployment."""
     if type_of(key) == TYPE.lower():
-        made = survey.made.get(key, frozenset()) - {key}
-        return frozenset().union(*(_members(survey, each, ours) for each in made))
+        made = survey.made.get(key, frozenset()) - seen - {key}
+        return frozenset().union(*(_members(survey, each, ours, seen | {key}) for each in made))
     at: str | None = key
     while at is not None and at not in ours:
         at = parent_of(at)
     return frozenset({at} if at else ())
 
 
-def _disks_of(survey: Survey, machine: str) -> list[tuple[Mapping[str, Any], str]]:
-    """Return a VM's disks that Azure made with it, and that are not known to be older than the deployment, with ids."""
-    storage = within(survey.machines.get(machine), "properties", "storageProfile")
-    disks = [within(storage, "osDisk"), *objects(storage.get("dataDisks"))]
-    found = [(disk, word(within(disk, "managedDisk").get("id"))) for disk in disks]
-    return [
-        (disk, resource)
-        for disk, resource in found
-        if resource.startswith("/subscriptions/")
-        and word(disk.get("createOption")).lower() != "attach"
-        and survey.facts.verdict(resource.lower()) in {Verdict.OURS, Verdict.UNASKED}
-    ]
-
-
-def _disks(survey: Survey, machine: str, ours: frozenset[str]) -> Iterable[Deletable]:
-    for _, disk in _disks_of(survey, machine):
-        if disk.lower() not in ours and survey.version(_DISKS):
-            holder = frozenset({machine})
-            yield Deletable(disk, survey.resource_url(disk), after=holder, used_by=holder)
-
-
 def _disks_to_bind(survey: Survey, machine: str) -> str | None:
     """Return the body of a PATCH by which a VM takes its disks with it; ``None`` where all of them do already."""
-    loose = [disk for disk, _ in _disks_of(survey, machine) if word(disk.get("deleteOption")).lower() != "delete"]
-    storage = within(survey.machines.get(machine), "properties", "storageProfile")
+    document = survey.machines.get(machine, {})
+    ours = [disk for disk, key in disks_of(document) if survey.facts.verdict(key.lower()) is Verdict.OURS]
+    loose = [disk for disk in ours if word(disk.get("deleteOption")).lower() != "delete"]
+    storage = within(document, "properties", "storageProfile")
     data, bound = objects(storage.get("dataDisks")), {"deleteOption": "Delete"}
     changes: dict[str, Any] = {"osDisk": bound} if within(storage, "osDisk") in loose else {}
     if any(disk in loose for disk in data):  # Compute replaces an array as a whole: a disk left out would be detached
@@ -222,30 +231,41 @@ def _disks_to_bind(survey: Survey, machine: str) -> str | None:
 
 
 def _ordered(deletions: Iterable[Deletable]) -> list[Deletable]:
-    """Sort by what waits for what; what waits in a circle, which no deployment makes, keeps its place at the end."""
-    waiting, ordered = list(deletions), []
-    placed: set[str] = set()
-    keys = {each.key for each in waiting}
+    """Sort by what waits for what, and cut the circles: children that need each other's parents make them."""
+    waiting, ordered = list(deletions), list[Deletable]()
+    known, placed = frozenset(each.key for each in waiting), frozenset[str]()
     while waiting:
-        ready = [each for each in waiting if not (each.after & keys) - placed] or waiting
-        ordered += ready
+        ready = [each for each in waiting if each.after & known <= placed] or [_in_circle(waiting)]
+        ordered += [replace(each, after=each.after & placed, used_by=each.used_by & placed) for each in ready]
         placed |= {each.key for each in ready}
         waiting = [each for each in waiting if each.key not in placed]
     return ordered
 
 
-def _records(survey: Survey, resources: frozenset[str]) -> Iterable[Deletable]:
+def _in_circle(waiting: list[Deletable]) -> Deletable:
+    """Return one that waits for itself by way of others, where each of them waits for another."""
+    by_key = {each.key: each for each in waiting}
+    at, passed = waiting[0], set[str]()
+    while at.key not in passed:
+        passed.add(at.key)
+        at = by_key[min(at.after & by_key.keys())]
+    return at
+
+
+def _records(survey: Survey) -> Iterable[Deletable]:
     """Return the records of the deployments, the root's last; each waits for all before it."""
-    before = resources
+    before: frozenset[str] = frozenset()
     for key, record in reversed(list(survey.records.items())):
         deployment = word(record.get("id")) or key
         yield Deletable(deployment, deployment_url(survey.endpoint, deployment), after=before, used_by=before)
         before |= {deployment.lower()}
 
 
-def _plan_of_stack(survey: Survey) -> Plan:
-    """Return the plan for a stack, which knows itself what it manages, and deletes that in its own order."""
-    properties = within(survey.records[survey.root.lower()], "properties")
-    managed = tuple(word(each.get("id")) for each in objects(properties.get("resources")))
-    stack = Deletable(survey.root, with_query(deployment_url(survey.endpoint, survey.root), **_UNMANAGED))
-    return Plan((stack,), managed)
+def _plan_of_stack(survey: Survey, verdicts: Mapping[str, Verdict]) -> Plan:
+    """Return the plan for a stack, which deletes itself what it manages: so it may go only if all of that is ours."""
+    foreign = (*_left(survey, verdicts), *_stuck(survey, verdicts))
+    if foreign and not survey.facts.assume_owned:
+        return Plan(stuck=foreign, waiting=Verdict.UNTOLD in verdicts.values())
+    url = with_query(deployment_url(survey.endpoint, survey.root), **_UNMANAGED)
+    there = (key for key, verdict in verdicts.items() if verdict is not Verdict.ABSENT)
+    return Plan((Deletable(survey.root, url),), children=tuple(_ids(survey, there)))

@@ -18,6 +18,7 @@ closing    the list; or it can't be read three times, or not soon          ended
 A deployment stack is followed the same way: it names the deployment whose operations are listed.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -53,7 +54,7 @@ from azvm_async.protocol.machine import (
 from azvm_async.protocol.pacing import LONGEST_DELAY, Moment
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.reading import Unreadable, error_in_resource, parsed, provisioning_state
-from azvm_async.protocol.urls import with_action
+from azvm_async.protocol.urls import path_of, with_action
 from azvm_async.wire import Request, Response
 
 LISTINGS_IN_A_ROW = 4
@@ -62,6 +63,7 @@ LISTINGS_IN_A_ROW = 4
 LIST_TRIES = 3
 """How often the last list of operations is tried; then the deployment's own word for its end must do."""
 
+_DEPLOYMENT = re.compile(r".*/providers/Microsoft\.Resources/deployment(?:s|Stacks)/[^/]+", re.IGNORECASE)
 _ALMOST = 99.0  # percent: all resources may be there, and the outputs still be worked out
 
 
@@ -123,6 +125,11 @@ class Provision:
         """See :attr:`Machine.tracking_url`: the deployment's own URL."""
         return self.url
 
+    @property
+    def identity(self) -> object:
+        """See :attr:`Machine.identity`: the correlation id; all runs of a stack are followed as one."""
+        return None if self._of_stack else self.correlation_id
+
     def due(self, now: Moment) -> Step:
         """See :meth:`Machine.due`."""
         if self.outcome is not None:
@@ -176,9 +183,11 @@ class Provision:
     @classmethod
     def from_token(cls, token: Mapping[str, Any], now: Moment) -> Self:
         """See :meth:`Machine.from_token`."""
-        url = text(token, "url")
+        url, verb = text(token, "url"), text(token, "verb")
+        if verb != "provision" or not is_deployment(url):
+            raise ValueError("it is of no deployment")
         return cls(
-            about=About(text(token, "verb"), text(token, "resource")),
+            about=About(verb, text(token, "resource")),
             url=url,
             list_url=_list_url(url),
             correlation_id=optional_text(token, "correlation_id"),
@@ -312,7 +321,8 @@ class Provision:
 
     def kept_as(self, document: Mapping[str, Any] | None) -> "Provision":
         """Return the end of a deployment that was not made, for the VM was there: with what an older one brought."""
-        return self._ended(Success(Deployed(self._name) if document is None else Deployed.of(document, self._name)))
+        told = document if document and ending(document) == SUCCEEDED else {}
+        return self._ended(Success(Deployed.of(told, self._name)))
 
     def _ended(self, outcome: Outcome) -> "Provision":
         percent = 100.0 if isinstance(outcome, Success) else self.percent_complete
@@ -351,6 +361,11 @@ def _list_url_of_stack(url: str, deployment: str) -> str | None:
         return None
     endpoint = url.partition("/subscriptions/")[0]
     return deployment_url(endpoint, deployment, "/operations")
+
+
+def is_deployment(url: str) -> bool:
+    """Tell whether a URL is a deployment's, or a deployment stack's."""
+    return _DEPLOYMENT.fullmatch(path_of(url)) is not None
 
 
 def _is_stack(url: str) -> bool:

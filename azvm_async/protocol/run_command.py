@@ -88,6 +88,7 @@ class RunCommand:
     kind: ClassVar[str] = "run_command"
     version: ClassVar[int] = 1
     progress: ClassVar[tuple[()]] = ()
+    identity: ClassVar[None] = None
 
     about: About
     url: str = field(repr=False)

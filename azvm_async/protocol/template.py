@@ -15,6 +15,9 @@ Document = Mapping[str, Any]
 MODES = ("Incremental", "Complete")
 
 _SECURE = {"securestring", "secureobject"}
+_REF, _DEFINITIONS = "$ref", "#/definitions/"
+_REFS_IN_A_ROW = 20
+_SHOWN = 40  # characters of a value in a message
 
 
 class _Kind(NamedTuple):
@@ -53,9 +56,16 @@ def checked_template(template: object) -> Document:
 
 
 def declared(template: Document) -> dict[str, Document]:
-    """Return what a template declares of each parameter, by its name."""
+    """Return what a template declares of each parameter, by its name, with the definitions that it refers to in it.
+
+    A declaration whose ``$ref`` leads nowhere keeps that, and beside it only what says that it may be left out.
+    """
     parameters = template.get("parameters", {})
-    return {name: about for name, about in parameters.items() if isinstance(name, str) and isinstance(about, Mapping)}
+    return {
+        name: _resolved(template, about)
+        for name, about in parameters.items()
+        if isinstance(name, str) and isinstance(about, Mapping)
+    }
 
 
 def declared_name(template: Document, name: str) -> str | None:
@@ -77,7 +87,7 @@ def wired(template: Document, given: Mapping[str, Document]) -> dict[str, Docume
     ------
     InvalidRequest
         For a parameter that is not declared, is missing, or has a value that its declaration excludes. Values of secure
-        parameters are never shown.
+        parameters, and of ``customData``, are never shown.
     """
     declarations = declared(template)
     sent = {}
@@ -89,7 +99,8 @@ def wired(template: Document, given: Mapping[str, Document]) -> dict[str, Docume
         if spelt in sent:
             raise InvalidRequest(f"The parameter {spelt!r} is given twice")
         if "value" in value:
-            _check(spelt, declarations[spelt], value["value"])
+            secret = spelt.lower() == "customdata" or _secure(template, declarations[spelt])
+            _check(spelt, declarations[spelt], value["value"], secret=secret)
         sent[spelt] = value
     missing = [name for name, about in declarations.items() if name not in sent and _required(about)]
     if missing:
@@ -100,33 +111,71 @@ def wired(template: Document, given: Mapping[str, Document]) -> dict[str, Docume
 def not_secure(template: Document, parameters: Mapping[str, Document]) -> dict[str, Document]:
     """Return the parameters but for the secure ones."""
     declarations = declared(template)
-    return {name: value for name, value in parameters.items() if not _secure(declarations[name])}
+    return {name: value for name, value in parameters.items() if not _secure(template, declarations[name])}
+
+
+def _resolved(template: Document, about: Document) -> Document:
+    found = about
+    for _ in range(_REFS_IN_A_ROW):
+        if _REF not in found:
+            return found
+        definition = _definition(template, found[_REF])
+        if definition is None:
+            break
+        found = {**definition, **{name: value for name, value in found.items() if name != _REF}}
+    return {name: found[name] for name in (_REF, "defaultValue", "nullable") if name in found}
+
+
+def _definition(template: Document, reference: object) -> Document | None:
+    """Return the definition that a ``$ref`` names, if there is one."""
+    definitions = template.get("definitions")
+    if not isinstance(definitions, Mapping) or not isinstance(reference, str):
+        return None
+    found = definitions.get(reference.removeprefix(_DEFINITIONS)) if reference.startswith(_DEFINITIONS) else None
+    return found if isinstance(found, Mapping) else None
 
 
 def _required(about: Document) -> bool:
-    return "defaultValue" not in about and about.get("nullable") is not True
+    return not {"defaultValue", _REF} & set(about) and about.get("nullable") is not True
 
 
-def _secure(about: Document) -> bool:
-    return str(about.get("type", "")).lower() in _SECURE
+def _secure(template: Document, about: Document) -> bool:
+    """Tell whether a parameter, or a part of it, is secret; what its declaration leaves open counts as such."""
+    seen: list[Document] = []
+    left: list[object] = [about]
+    while left:
+        each = left.pop()
+        if isinstance(each, list | tuple):
+            left += each
+        elif isinstance(each, Mapping) and (found := _resolved(template, each)) not in seen:
+            if _REF in found or str(found.get("type", "")).lower() in _SECURE:
+                return True
+            seen.append(found)
+            left += found.values()
+    return False
 
 
-def _check(name: str, about: Document, value: object) -> None:
+def _check(name: str, about: Document, value: object, *, secret: bool) -> None:
+    """Refuse a value that its declaration excludes; it is shown only where it was to be one of a few, and no secret."""
     _checked_json(value, f"The value of {name!r}")
     if value is None and about.get("nullable") is True:
         return
     kind = _KINDS.get(str(about.get("type", "")).lower())
     if kind is not None and not kind.fits(value):
         raise InvalidRequest(f"The parameter {name!r} is {kind.words}, not a {type(value).__name__}")
-    shown = "its value" if _secure(about) else repr(value)
     allowed = about.get("allowedValues")
     if isinstance(allowed, Sequence) and not _allowed(value, allowed):
         choices = ", ".join(repr(each) for each in allowed)
-        raise InvalidRequest(f"The parameter {name!r} can't be {shown}; the template allows {choices}")
+        shown = "have its value" if secret else f"be {_shortened(repr(value))}"
+        raise InvalidRequest(f"The parameter {name!r} can't {shown}; the template allows {choices}")
     for bound, (holds, words) in _BOUNDS.items():
         limit = about.get(bound)
         if isinstance(limit, int) and not holds(value, limit):
-            raise InvalidRequest(f"The parameter {name!r} can't be {shown}: that {words} {limit} ({bound})")
+            raise InvalidRequest(f"The value of the parameter {name!r} {words} {limit} ({bound})")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _allowed(value: object, allowed: Sequence[object]) -> bool:

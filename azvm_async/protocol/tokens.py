@@ -29,8 +29,6 @@ BARE = "operation"
 
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
-_DEPLOYMENT = re.compile(r".*/providers/Microsoft\.Resources/deployment(?:s|Stacks)/[^/]+", re.IGNORECASE)
-
 Resumable = Lro | RunCommand | Provision | Deprovision
 """What a token can be of."""
 
@@ -92,7 +90,7 @@ def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
     match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
     if match:
         return run_command.bare(About("run_command", match["vm"]), url, now)
-    if _DEPLOYMENT.fullmatch(urlsplit(path).path):
+    if provision.is_deployment(path):
         return provision.found(About("provision", urlsplit(path).path), url, now)
     return lro.bare(About(BARE, short_name(path)), url, now)
 

@@ -77,8 +77,8 @@ class ResourceChange:
         return cls(
             resource=word(document.get("resourceId")),
             change=word(document.get("changeType")),
-            before=document.get("before"),
-            after=document.get("after"),
+            before=_object(document.get("before")),
+            after=_object(document.get("after")),
             delta=tuple(map(PropertyChange.of, objects(document.get("delta")))),
             reason=word(document.get("unsupportedReason")) or None,
         )
@@ -92,3 +92,8 @@ def changes_in(document: object) -> tuple[ResourceChange, ...]:
 def validated_in(document: object) -> tuple[str, ...]:
     """Return the ids of the resources that ``validate`` found in order."""
     return ids_of(within(document, "properties").get("validatedResources"))
+
+
+def _object(value: object) -> Mapping[str, Any] | None:
+    """Return a JSON object as it is, ``None`` for what is none."""
+    return value if isinstance(value, Mapping) else None

@@ -18,6 +18,7 @@ from azvm_async import (
     WaitTimeout,
 )
 from azvm_async.emulator import Emulator
+from azvm_async.wire import Request, Response
 
 RECORD = f"{GROUP}/providers/Microsoft.Resources/deployments/new-deployment"
 TEMPLATES = {
@@ -107,6 +108,78 @@ async def test_what_an_earlier_deployment_of_the_name_created_goes(client, arm: 
     await client.provision("new", template(rules("one"), rules("two"))).result()
     await client.deprovision("new").result()
     assert rules_id("one") not in arm.resources()
+
+
+async def test_what_a_later_deployment_of_the_name_left_out_goes_too(client, arm: Emulator, clock: VirtualClock):
+    await client.provision("new", template(rules("one"), rules("two"))).result()
+    await clock.sleep(1000)
+    await client.provision("new", template(rules("two"))).result()
+    await client.deprovision("new").result()
+    assert (rules_id("one") in arm.resources(), arm.deployments()) == (False, [])
+
+
+@pytest.mark.parametrize("runs", [2, 3])
+async def test_what_was_created_before_a_failed_run_goes_too(client, arm: Emulator, runs: int):
+    made = template(rules("one"), rules("two", rules_id("one")))
+    for _ in range(runs - 1):
+        await client.provision("new", made).result()
+    arm.fail("*/one", "QuotaExceeded", "No more.")
+    with pytest.raises(DeploymentFailed):
+        await client.provision("new", made).result()
+    await client.deprovision("new").result()
+    assert (rules_id("two") in arm.resources(), arm.deployments()) == (False, [])
+
+
+async def test_what_was_created_before_a_run_that_is_canceled_goes_too(client, arm: Emulator):
+    before = arm.resources()
+    await client.provision("new", EXAMPLE, KEY).result()
+    await client.provision("new", EXAMPLE, {**KEY, "vmSize": "Standard_D4s_v5"})
+    await client.deprovision("new").result()
+    assert (arm.resources(), arm.deployments()) == (before, [])
+
+
+async def test_nothing_is_written_down_twice(client, arm: Emulator):
+    for _ in range(4):
+        await client.provision("new", template(rules("one"))).result()
+    puts = [each for each in arm.requests if each.method == "PUT" and "/azvm-made-" in each.path]
+    assert len(puts) == 1
+
+
+async def test_nested_deployment_of_another_with_the_same_name_stays(client, arm: Emulator, clock: VirtualClock):
+    await client.provision("a", template(nested("network", rules("one")))).result()
+    await clock.sleep(100)
+    await client.provision("b", template(nested("network", rules("two")))).result()
+    await client.deprovision("a").result()
+    assert (rules_id("one") in arm.resources(), rules_id("two") in arm.resources()) == (False, True)
+
+
+async def test_disk_that_was_attached_later_stays(client, arm: Emulator, clock: VirtualClock):
+    await client.provision("new", template(*vm("new"))).result()
+    await clock.sleep(86_400)
+    path = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/new"
+    machine = await client.begin("GET", path, api_version="2024-07-01").result()
+    disks = machine["properties"]["storageProfile"]["dataDisks"]
+    late = {"lun": 7, "createOption": "Empty", "diskSizeGB": 8, "name": "late"}
+    body = {"properties": {"storageProfile": {"dataDisks": [*disks, late]}}}
+    await client.begin("PATCH", path, body, api_version="2024-07-01").result()
+    await client.deprovision("new").result()
+    assert [each.rpartition("/")[2] for each in arm.resources() if "/disks/" in each] == ["late"]
+
+
+async def test_peered_networks_go_before_the_record(client, arm: Emulator):
+    """Each peering depends on both networks, so that their parents wait for each other."""
+    networks = [resource("Microsoft.Network/virtualNetworks", name) for name in ("a", "b")]
+    space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
+    peerings = []
+    for here, there in (("a", "b"), ("b", "a")):
+        after = [f"{NETWORK}/virtualNetworks/{each}" for each in (here, there)]
+        peering = resource("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", f"{here}/to-{there}", *after)
+        peerings.append({name: value for name, value in peering.items() if name != "location"})
+        peerings[-1]["properties"] = {"remoteVirtualNetwork": {"id": after[1]}}
+    await client.provision("new", template(*({**each, "properties": space} for each in networks), *peerings)).result()
+    await client.deprovision("new").result()
+    gone = {each.path.rpartition("/")[2]: each.monotonic for each in arm.requests if each.method == "DELETE"}
+    assert gone["new-deployment"] > max(gone["a"], gone["b"]) + 3
 
 
 async def test_child_of_what_stood_before_stays(client: AzureVMClient):
@@ -304,3 +377,47 @@ async def test_resources_in_another_group_go_too(client: AzureVMClient, arm: Emu
     await client.provision("new", template(nested("below", rules("one"), resourceGroup="elsewhere"))).result()
     await client.deprovision("new").result()
     assert (arm.resources(), arm.deployments()) == (before, [])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"verb": "start"},
+        {"resource": f"{GROUP}-prod/providers/Microsoft.Compute/virtualMachines/new"},
+        {"url": "{endpoint}" + f"{GROUP}-prod/providers/Microsoft.Resources/deployments/prod?api-version=2024-03-01"},
+        {"url": "{endpoint}" + f"{rules_id('one')}?api-version=2024-03-01"},
+    ],
+    ids=["verb", "machine", "deployment", "resource"],
+)
+async def test_token_that_says_one_thing_and_means_another_is_refused(client: AzureVMClient, arm: Emulator, forged):
+    await client.provision("new", template(rules("one"))).result()
+    token = json.loads((await client.deprovision("new")).token)
+    changed = {name: value.replace("{endpoint}", arm.endpoint) for name, value in forged.items()}
+    with pytest.raises(InvalidRequest):
+        client.resume({**token, **changed})
+
+
+async def test_deployment_that_is_not_known_everywhere_yet_is_asked_for_again(arm: Emulator, clock: VirtualClock):
+    class Lagging:
+        """A transport that once does not know a deployment."""
+
+        lags = False
+
+        def __init__(self) -> None:
+            self._way = arm.transport()
+            self.close = self._way.close
+
+        async def send(self, request: Request) -> Response:
+            if self.lags and request.url.partition("?")[0].endswith("new-deployment"):
+                self.lags = False
+                return Response.with_json(404, {"error": {"code": "DeploymentNotFound", "message": "Not yet."}})
+            return await self._way.send(request)
+
+    way = Lagging()
+    async with AzureVMClient(
+        arm.subscription, arm.resource_group, arm.credential(), arm.endpoint, clock=clock, transport=way
+    ) as client:
+        await client.provision("new", template(rules("one"))).result()
+        way.lags = True
+        await client.deprovision("new").result()
+    assert rules_id("one") not in arm.resources()

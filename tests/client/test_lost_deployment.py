@@ -77,8 +77,9 @@ def troubled(arm: Emulator, clock: VirtualClock, *troubles: Trouble) -> AzureVMC
 
 
 def applied(arm: Emulator) -> int:
-    """Return how many deployments ARM took."""
-    return sum(each.method == "PUT" and each.status in {200, 201} for each in arm.requests)
+    """Return how many deployments of the VM ARM took."""
+    puts = [each for each in arm.requests if each.method == "PUT" and each.path.endswith("/new-deployment")]
+    return sum(each.status in {200, 201} for each in puts)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ async def test_what_arm_refuses_is_told(client: AzureVMClient):
 async def test_missing_group_is_told_before_anything_is_sent(arm: Emulator, clock: VirtualClock):
     lost = AzureVMClient(arm.subscription, "nowhere", arm.credential(), arm.endpoint, clock=clock)
     async with lost as client:
-        with pytest.raises(NotFound, match="no resource group nowhere"):
+        with pytest.raises(NotFound, match=r"for want of its resource group.*'nowhere'"):
             await client.provision("new", RULES)
     assert puts(arm) == 0
 

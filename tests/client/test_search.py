@@ -7,7 +7,7 @@ import pytest
 from client.scripted import ACCEPTED, FORBIDDEN, STATUS_URL, SUCCEEDED, Script, lost
 
 from azvm_async import AuthenticationError, Conflict, OutcomeUnknown, VirtualClock
-from azvm_async.outbox import SENDINGS
+from azvm_async.outbox import SEARCHES, SENDINGS
 from azvm_async.protocol import lro
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.pacing import Moment
@@ -17,6 +17,8 @@ from azvm_async.wire import Request, Response
 ABOUT = About("provision", "vm1")
 PUT = Request("PUT", "https://management.azure.com/x?api-version=1")
 BUSY = Response(409)
+MISSES = [False] * len(SEARCHES)
+ASKED = Response(503, {"retry-after": "60"})
 
 
 class Search:
@@ -32,12 +34,14 @@ class Search:
 
     def __init__(self, clock: VirtualClock, *found: bool | Exception, delay: float = 0.0) -> None:
         self.errors = []
+        self.times = []
         self._clock = clock
         self._found = list(found)
         self._delay = delay
 
     async def __call__(self, error):
         self.errors.append(type(error))
+        self.times.append(round(self._clock.monotonic()))
         await self._clock.sleep(self._delay)
         found = self._found.pop(0) if len(self._found) > 1 else self._found[0]
         if isinstance(found, Exception):
@@ -80,14 +84,50 @@ async def test_what_was_not_there_is_sent_again(clock: VirtualClock):
     script = Script(clock, [lost(), ACCEPTED, SUCCEEDED])
     async with script.client() as client:
         await (await submitted(client, search))
-    assert (len(search.errors), puts(script)) == (1, 2)
+    assert (len(search.errors), puts(script)) == (len(SEARCHES), 2)
+
+
+async def test_lost_answer_is_looked_for_at_once_and_twice_later(clock: VirtualClock):
+    search = Search(clock, False)
+    async with Script(clock, [lost(), ACCEPTED, SUCCEEDED]).client() as client:
+        await (await submitted(client, search))
+    assert search.times == [0, 2, 10]
+
+
+@pytest.mark.parametrize("misses", range(len(SEARCHES)))
+async def test_what_is_found_late_is_not_sent_again(clock: VirtualClock, misses: int):
+    script = Script(clock, [lost(), SUCCEEDED])
+    async with script.client() as client:
+        await (await submitted(client, Search(clock, *[False] * misses, True)))
+    assert puts(script) == 1
+
+
+async def test_what_azure_asks_to_wait_is_waited_before_it_is_sent_again(clock: VirtualClock):
+    script = Script(clock, [ASKED, ACCEPTED, SUCCEEDED])
+    async with script.client() as client:
+        await (await submitted(client, Search(clock, False)))
+    assert [round(sent.at) for sent in script.sent if sent.request.method == "PUT"] == [0, 60]
+
+
+async def test_last_search_comes_after_what_azure_asks_to_wait(clock: VirtualClock):
+    search = Search(clock, False)
+    async with Script(clock, [ASKED, ACCEPTED, SUCCEEDED]).client() as client:
+        await (await submitted(client, search))
+    assert search.times == [0, 2, 60]
+
+
+async def test_what_is_not_sent_again_waits_for_nothing(clock: VirtualClock):
+    async with Script(clock, [ASKED]).client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await submitted(client, Search(clock, False))
+    assert round(clock.monotonic()) == 60 * (SENDINGS - 1) + 10
 
 
 async def test_what_is_in_the_way_of_the_second_sending_may_be_the_first(clock: VirtualClock):
-    search = Search(clock, False, True)
+    search = Search(clock, *MISSES, True)
     async with Script(clock, [lost(), BUSY, SUCCEEDED]).client() as client:
         await (await submitted(client, search))
-    assert search.errors == [OutcomeUnknown, Conflict]
+    assert search.errors == [OutcomeUnknown] * len(SEARCHES) + [Conflict]
 
 
 async def test_what_stays_lost_is_sent_so_often(clock: VirtualClock):
@@ -96,21 +136,21 @@ async def test_what_stays_lost_is_sent_so_often(clock: VirtualClock):
     async with script.client() as client:
         with pytest.raises(OutcomeUnknown):
             await submitted(client, search)
-    assert (puts(script), len(search.errors)) == (SENDINGS, SENDINGS)
+    assert (puts(script), len(search.errors)) == (SENDINGS, SENDINGS * len(SEARCHES))
 
 
 async def test_last_sending_is_looked_for_too(clock: VirtualClock):
-    search = Search(clock, *[False] * (SENDINGS - 1), True)
+    search = Search(clock, *MISSES * (SENDINGS - 1), True)
     async with Script(clock, [*[lost()] * SENDINGS, SUCCEEDED]).client() as client:
         await (await submitted(client, search))
 
 
 async def test_conflict_with_nothing_of_ours_is_told(clock: VirtualClock):
-    script = Script(clock, [BUSY])
+    search, script = Search(clock, False), Script(clock, [BUSY])
     async with script.client() as client:
         with pytest.raises(Conflict):
-            await submitted(client, Search(clock, False))
-    assert puts(script) == 1
+            await submitted(client, search)
+    assert (puts(script), len(search.errors)) == (1, 1)
 
 
 async def test_refusal_is_not_looked_into(clock: VirtualClock):
@@ -145,7 +185,7 @@ async def given_up(clock: VirtualClock, client, search):
     await clock.sleep(1)
     submission.cancel()
     await asyncio.wait([submission])
-    await clock.sleep(10)
+    await clock.sleep(30)
 
 
 async def test_what_was_given_up_is_not_sent_again(clock: VirtualClock, caplog: pytest.LogCaptureFixture):
@@ -154,7 +194,7 @@ async def test_what_was_given_up_is_not_sent_again(clock: VirtualClock, caplog: 
     async with script.client() as client:
         await given_up(clock, client, search)
         assert client.outstanding == []
-    assert (len(search.errors), puts(script)) == (1, 1)
+    assert (len(search.errors), puts(script)) == (len(SEARCHES), 1)
     assert "came to nothing" in caplog.text
 
 

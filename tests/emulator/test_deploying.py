@@ -246,3 +246,17 @@ async def test_a_resource_that_was_put_over_in_the_middle_fails_its_deployment(d
     await deployer.clock.sleep(2)
     await deployer.send("PUT", identity_id("a"), {"location": "westeurope"})
     assert (await deployer.ended(accepted))["error"]["details"][0]["code"] == "OperationPreempted"
+
+
+async def test_a_nested_deployment_has_the_correlation_id_of_the_one_that_it_is_in(deployer: Deployer):
+    outer = await deployer.deploy(body(nested("inner", template(identity("a")))))
+    inner = (await deployer.get(f"{ALL}/inner"))["properties"]
+    assert inner["correlationId"] == outer["correlationId"]
+
+
+async def test_type_of_a_resource_that_was_refused_is_known_to_its_provider(deployer: Deployer):
+    absent = f"[reference('{identity_id('none')}', '2024-05-01').y]"
+    odd = identity("a") | {"type": "Contoso.Odd/things", "properties": {"x": absent}}
+    await deployer.failed(body(odd))
+    shown = await deployer.get(f"{GROUP.partition('/resourceGroups')[0]}/providers/Contoso.Odd")
+    assert [each["resourceType"] for each in shown["resourceTypes"]] == ["things"]

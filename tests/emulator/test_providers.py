@@ -34,6 +34,14 @@ async def test_a_type_that_was_put_is_known_from_then_on(caller: Caller):
     assert shown["resourceTypes"][0]["apiVersions"] == ["2024-07-01"]
 
 
+async def test_a_type_is_found_under_its_namespace_in_whatever_case_it_was_put(caller: Caller):
+    await caller.act(f"{RG}/providers/microsoft.compute/novelties/one", "PUT", body())
+    shown = await caller.get(COMPUTE)
+    listed = [each["namespace"] for each in (await caller.get(f"{SUB}/providers"))["value"]]
+    assert "novelties" in {each["resourceType"] for each in shown["resourceTypes"]}
+    assert "Microsoft.Compute" in listed
+
+
 async def test_a_registration_can_be_taken_back_and_given(caller: Caller):
     states = []
     for verb in ("unregister", "register"):

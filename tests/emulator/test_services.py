@@ -83,6 +83,15 @@ async def test_a_system_assigned_identity_has_a_principal_that_stays(caller: Cal
     assert first["principalId"] == second["principalId"]
 
 
+async def test_a_role_assignment_tells_since_when_it_is(caller: Caller):
+    assignment = f"{RG}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-0000000000aa"
+    await caller.act(assignment, "PUT", body())
+    first = (await caller.get(assignment))["properties"]
+    await caller.act(assignment, "PUT", body())
+    second = (await caller.get(assignment))["properties"]
+    assert first["createdOn"] == second["createdOn"] < second["updatedOn"]
+
+
 async def private(caller: Caller, path: str) -> str:
     """Return a network interface's address."""
     configurations = (await caller.get(path))["properties"]["ipConfigurations"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import get_overloads
 
 import pytest
 
@@ -61,3 +62,11 @@ def test_import_needs_no_azure_package():
     loaded = "import sys, azvm_async; print([name for name in sys.modules if name.split('.')[0] == 'azure'])"
     answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_type_checkers_tell_a_plan_from_a_removal():
+    kinds = [inspect.signature(each).return_annotation for each in get_overloads(azvm_async.AzureVMClient.deprovision)]
+    assert kinds == [
+        azvm_async.Submission[azvm_async.DeprovisionPlan],
+        azvm_async.Submission[azvm_async.Deprovisioned],
+    ]

@@ -138,6 +138,10 @@ async def test_an_unknown_outcome_names_the_vm_and_what_azure_said(line: Build):
     assert (error.vm, error.status, error.code, error.request_id) == (VM, 503, "ServerBusy", "r-1")
 
 
+async def test_an_unknown_outcome_tells_how_long_azure_asked_to_wait(line: Build):
+    assert (await line(refused(503, retry_after="7")).failure(Repeat.REFUSED)).retry_after == 7
+
+
 async def test_an_unknown_outcome_names_the_id_that_the_request_went_out_with(line: Build):
     sending = line(lost())
     error = await sending.failure(Repeat.NEVER)

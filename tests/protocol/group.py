@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from azvm_async.protocol import deprovision
+from azvm_async.protocol.deployment import memory_of
 from azvm_async.protocol.machine import About, Wait
 from azvm_async.wire import Response
 from protocol.support import ENDPOINT, GROUP, NOW, SUBSCRIPTION, VM, answer, at
@@ -21,16 +22,25 @@ NET = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/net"
 SUBNET = f"{NET}/subnets/default"
 STORE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/store"
 DISK, DATA_DISK = (f"{GROUP}/providers/Microsoft.Compute/disks/{name}" for name in ("os", "data"))
+ROUTES = f"{GROUP}/providers/Microsoft.Network/routeTables/rt"
 LOCK = "providers/Microsoft.Authorization/locks/keep"
+DIAGNOSTICS = "providers/Microsoft.Insights/diagnosticSettings/tell"
+ASSIGNMENT = "providers/Microsoft.Authorization/roleAssignments/may"
+CORRELATION, ANOTHER = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+MEMORY = memory_of(ROOT)
 
 VERSIONS = {
     "Microsoft.Authorization/locks": "2020-05-01",
+    "Microsoft.Authorization/roleAssignments": "2022-04-01",
     "Microsoft.Compute/disks": "2024-03-02",
     "Microsoft.Compute/virtualMachines": "2024-07-01",
     "Microsoft.Compute/virtualMachines/extensions": "2024-11-01",
+    "Microsoft.Insights/diagnosticSettings": "2021-05-01",
     "Microsoft.Network/networkInterfaces": "2023-09-01",
+    "Microsoft.Network/routeTables": "2024-02-01",
     "Microsoft.Network/virtualNetworks": "2023-11-01",
     "Microsoft.Network/virtualNetworks/subnets": "2024-01-01",
+    "Microsoft.Network/virtualNetworks/virtualNetworkPeerings": "2024-03-01",
     "Microsoft.Storage/storageAccounts": "2023-05-01",
     "Microsoft.Resources/deployments": "2024-03-01",
 }
@@ -62,21 +72,32 @@ class Thing:
 
 @dataclass
 class Record:
-    """A deployment: what it names, and which of that depends on which."""
+    """A deployment: what it names, which of that depends on which, and of which run it is.
+
+    ``brought`` are its ``outputResources``; ``made`` is its output of that name; ``more`` are other properties.
+    """
 
     id: str
     names: tuple[str, ...] = ()
     depends: tuple[tuple[str, tuple[str, ...]], ...] = ()
     state: str = "Succeeded"
     tags: dict = field(default_factory=lambda: {"azvm-since": SINCE})
+    correlation: str = CORRELATION
+    brought: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    more: dict = field(default_factory=dict)
 
 
 class Group:
     """The group, as a server."""
 
-    def __init__(self, things, records):
+    def __init__(self, things, records, late=()):
         self.things = {thing.id.lower(): thing for thing in things}
+        self.late = list(late)
+        """What appears with the first deletion that is accepted."""
         self.records = {record.id.lower(): record for record in records}
+        self.instead = lambda _request: None
+        """What answers in its stead, if it wants to."""
         self.running = []
         self.accepted = []
         """Changes in their order: method and lower-case id."""
@@ -85,6 +106,9 @@ class Group:
 
     def answer(self, request):
         self.asked.append(request)
+        return self.instead(request) or self._answer(request)
+
+    def _answer(self, request):
         parts = urlsplit(request.url)
         path, query = unquote(parts.path), {name: value[0] for name, value in parse_qs(parts.query).items()}
         if "/running/" in path:
@@ -102,7 +126,7 @@ class Group:
         if query["api-version"] != _VERSION_OF[kind_of(key)]:
             return refusal(400, "NoRegisteredProviderFound")
         if key in self.records:
-            return self._gone(key) if request.method == "DELETE" else answer(200, self._record(self.records[key]))
+            return self._gone(key) if request.method == "DELETE" else answer(200, self.document(self.records[key]))
         if key not in self.things:
             return refusal(404, "ResourceNotFound")
         if request.method == "PATCH":
@@ -121,9 +145,16 @@ class Group:
     def _operation(self, kind, target):
         return {"properties": {"provisioningOperation": kind, "targetResource": {"id": target}}}
 
-    def _record(self, record):
+    def document(self, record):
         depends = [{"id": each, "dependsOn": [{"id": other} for other in others]} for each, others in record.depends]
-        properties = {"provisioningState": record.state, "dependencies": depends}
+        properties = {
+            "provisioningState": record.state,
+            "correlationId": record.correlation,
+            "dependencies": depends,
+            "outputResources": [{"id": each} for each in record.brought],
+            "outputs": {"made": {"type": "Array", "value": [*record.made]}},
+            **record.more,
+        }
         return {"id": record.id, "tags": record.tags, "properties": properties}
 
     def _provider(self, namespace):
@@ -172,6 +203,8 @@ class Group:
 
     def _accepted(self, method, key, change):
         self.accepted.append((method, key))
+        while method == "DELETE" and self.late:
+            self._appears(self.late.pop())
         polls = self.things[key].polls
         if polls is None:
             self._done(key, change)
@@ -179,6 +212,9 @@ class Group:
         self.running.append([key, change, polls])
         url = f"{ENDPOINT}/subscriptions/{SUBSCRIPTION}/running/{len(self.running) - 1}?api-version=1"
         return answer(202, headers={"azure-asyncoperation": url})
+
+    def _appears(self, thing):
+        self.things[thing.id.lower()] = thing
 
     def _followed(self, number):
         key, change, polls = self.running[number]
@@ -214,10 +250,10 @@ def disk(resource, option="Detach", created_by="FromImage", **more):
     return {"managedDisk": {"id": resource}, "deleteOption": option, "createOption": created_by, **more}
 
 
-def removal(*, assume_owned=False, only_plan=False):
-    """Return the state of a removal that begins."""
+def removal(*, assume_owned=False, only_plan=False, record=None):
+    """Return the state of a removal that begins, of a deployment as it was read."""
     about = About("deprovision", VM)
-    return deprovision.begin(about, ROOT_URL, {}, NOW, assume_owned=assume_owned, only_plan=only_plan)
+    return deprovision.begin(about, ROOT_URL, record or {}, NOW, assume_owned=assume_owned, only_plan=only_plan)
 
 
 def driven(machine, group, now=0.0):

@@ -168,6 +168,106 @@ def test_operation_that_can_not_be_read_is_asked_for_again():
     assert (state.ended, sent(state)) == (False, ("DELETE", URL))
 
 
+UNREAD = [answer(202, headers=BY_STATUS), answer(403)]
+
+
+@pytest.mark.parametrize("answers", [[answer(202)], UNREAD], ids=["untracked", "unread"])
+def test_what_can_not_be_followed_is_asked_for_with_growing_pauses(answers):
+    once, more = after(deletion(), *answers, every=0), after(deletion(), *answers * 3, every=0)
+    assert 0 < once.due_at < more.due_at
+
+
+@pytest.mark.parametrize("answers", [[answer(202)], UNREAD], ids=["untracked", "unread"])
+def test_what_can_not_be_followed_is_left_after_ten_minutes(answers):
+    count = len(answers)
+    assert not after(after(deletion(), *answers, every=0), *answers, every=(HOLD_SECONDS - 1) / count).ended
+    late = deletion()
+    for start in (0.0, HOLD_SECONDS):
+        for response in answers:
+            late = late.receive(response, at(start))
+    assert late.state is State.LEFT
+
+
+def test_what_could_not_be_followed_tells_why_it_is_left():
+    state = deletion().receive(answer(202), NOW).receive(answer(202), at(HOLD_SECONDS))
+    assert state.why_left.reason.startswith("OutcomeUnknown: ")
+
+
+def test_what_can_not_be_followed_may_turn_out_to_be_gone():
+    assert after(deletion(), answer(202), GONE).state is State.DELETED
+
+
+@pytest.mark.parametrize(
+    ("answers", "held"),
+    [
+        ([], False),
+        ([HELD], True),
+        ([answer(202)], True),
+        ([answer(503)], False),
+        ([answer(202, headers=BY_STATUS)], False),
+        ([HELD, GONE], False),
+        ([refusal(403, "AuthorizationFailed")], False),
+    ],
+    ids=["new", "refused", "not followed", "trouble", "accepted", "gone", "left"],
+)
+def test_it_is_held_while_it_is_asked_for_in_vain(answers, held):
+    assert after(deletion(), *answers).held is held
+
+
+def test_binding_that_can_not_be_followed_does_not_make_it_held():
+    state = after(deletion(disks=BINDING), *UNREAD)
+    assert (state.held, sent(state)[0]) == (False, "PATCH")
+
+
+def test_it_is_not_held_for_what_became_of_the_binding():
+    done = after(deletion(disks=BINDING), *UNREAD, refusal(403, "AuthorizationFailed"))
+    assert (done.binding, done.held) == (False, False)
+
+
+def test_binding_that_can_not_be_followed_for_ten_minutes_is_done_without():
+    state = after(after(deletion(disks=BINDING), *UNREAD, every=0), *UNREAD, every=HOLD_SECONDS)
+    assert (state.ended, sent(state)) == (False, ("DELETE", URL))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "NicInUse",
+        "ResourceIsBeingUsed",
+        "DiskAttachedToVm",
+        "AnotherOperationInProgress",
+        "OperationNotAllowed",
+        "ResourceDependencyExists",
+        "CannotDeleteResourceHasNestedResources",
+        "NestedResourcesExist",
+    ],
+)
+def test_code_that_tells_of_a_holder_may_pass(code):
+    assert not after(deletion(), refusal(400, code)).ended
+
+
+@pytest.mark.parametrize("code", ["IdentityNotDependable", "NestedTemplateInvalid", "FeatureNotUsedHere", "NotAllowed"])
+def test_code_that_only_sounds_like_it_does_not(code):
+    assert after(deletion(), refusal(400, code)).state is State.LEFT
+
+
+def test_vm_that_is_left_after_the_binding_tells_that_its_disks_go_with_it_now():
+    state = after(deletion(disks=BINDING), answer(200, {}), refusal(409, "ScopeLocked"))
+    assert "its disks are set to go with it now" in state.why_left.reason
+
+
+def test_what_is_left_without_a_binding_tells_nothing_of_disks():
+    assert "disks" not in after(deletion(), refusal(403, "AuthorizationFailed")).why_left.reason
+
+
+@pytest.mark.parametrize(
+    "odd", [answer(404), answer(404, b"<html>"), refusal(404, "SubscriptionNotFound")], ids=["empty", "html", "arm"]
+)
+def test_404_that_is_no_word_of_absence_is_trouble(odd):
+    state = after(deletion(), odd)
+    assert (state.state, sent(state)) == (State.WAITING, ("DELETE", URL))
+
+
 def test_operation_that_ran_long_does_not_count_as_trouble():
     running = [says("Running")] * 40
     state = after(deletion(), answer(503), answer(202, headers=BY_STATUS), *running, answer(403))

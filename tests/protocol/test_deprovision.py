@@ -26,16 +26,18 @@ from protocol.group import (
     NIC,
     ROOT,
     ROOT_URL,
+    SINCE,
     SUBNET,
     Group,
     Record,
     Thing,
     driven,
     ended,
+    refusal,
     removal,
     usual,
 )
-from protocol.support import ENDPOINT, GROUP, NOW, VM, answer, at
+from protocol.support import ENDPOINT, GROUP, NOW, VM, answer, at, fed
 
 LOST = TransportError("lost", maybe_applied=True)
 FORBIDDEN = (403, "AuthorizationFailed")
@@ -318,9 +320,8 @@ def test_progress_tells_each():
         ("nic", "Deleted"),
         ("os", "Deleted"),
         ("net", "Waiting"),
-        ("vm1-deployment", "Waiting"),
     ]
-    assert (machine.status, machine.percent_complete) == ("Deleting", 60.0)
+    assert (machine.status, machine.percent_complete) == ("Deleting", 75.0)
 
 
 def test_percent_is_unknown_while_it_surveys_and_whole_at_the_end():
@@ -359,9 +360,11 @@ def test_stack_goes_in_one_request_with_what_it_manages():
     stack = ROOT.replace("deployments/", "deploymentStacks/")
     url = ROOT_URL.replace("deployments/", "deploymentStacks/")
     managed = {"id": stack, "properties": {"provisioningState": "succeeded", "resources": [{"id": VM}]}}
-    state = deprovision.begin(removal().about, url, {}, NOW, assume_owned=False, only_plan=False)
-    state = state.receive(answer(200, managed), NOW)
-    assert (state.due(NOW).method, state.receive(answer(204), NOW).outcome.result.deleted) == ("DELETE", (stack, VM))
+    state = deprovision.begin(removal().about, url, {}, NOW, assume_owned=True, only_plan=False)
+    state = fed(state, [answer(200, managed), answer(200, {"value": [{"id": VM, "createdTime": SINCE}]})])
+    state = fed(state, [answer(200, {"resourceTypes": []})])
+    assert state.due(NOW).method == "DELETE"
+    assert fed(state, [answer(204), refusal(404, "DeploymentStackNotFound")]).outcome.result.deleted == (stack, VM)
 
 
 def test_pages_that_go_round_in_circles_are_not_followed_for_ever():

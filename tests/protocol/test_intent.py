@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azvm_async.protocol.intent import INTENT_TAG, SETTLING, SINCE_TAG, Intent, since_after, since_on
+from azvm_async.protocol.intent import INTENT_TAG, SETTLING, SINCE_TAG, Intent, mark_of, since_after, since_on
 from azvm_async.wire import Response
 from protocol.support import MIDNIGHT, STEADY
 
@@ -125,6 +125,30 @@ def test_since_comes_back_from_its_tag():
 @pytest.mark.parametrize("odd", ["", "yesterday", None, 5, [], "2025-13-01T00:00:00Z"])
 def test_since_that_is_no_date_is_none(odd):
     assert since_on(tagged(odd, SINCE_TAG)) is None
+
+
+def test_mark_of_a_run_is_its_tag_and_azures_correlation_id():
+    document = {**tagged("2025-06-01T00:00:00Z", SINCE_TAG), "properties": {"correlationId": "c-1"}}
+    assert mark_of(document) == "2025-06-01T00:00:00Z c-1"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**tagged("2025-06-01T00:00:00Z", SINCE_TAG), "properties": {"correlationId": "c-2"}},
+        {**tagged("2025-06-02T00:00:00Z", SINCE_TAG), "properties": {"correlationId": "c-1"}},
+        {"properties": {"correlationId": "c-1"}},
+    ],
+    ids=["sent again", "made anew", "made by others"],
+)
+def test_another_run_has_another_mark(other):
+    assert mark_of(other) != mark_of(
+        {**tagged("2025-06-01T00:00:00Z", SINCE_TAG), "properties": {"correlationId": "c-1"}}
+    )
+
+
+def test_run_that_tells_nothing_has_no_mark():
+    assert mark_of({}) == ""
 
 
 def dated(date):

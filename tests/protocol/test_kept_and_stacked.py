@@ -35,13 +35,14 @@ def asked(state):
     return state.due(LATER)
 
 
-KEPT = {"running": document("Running"), "failed": document("Failed"), "succeeded": document("Succeeded", VM)}
+KEPT = {word.lower(): document(word, VM) for word in ("Running", "Deleting", "Failed", "Succeeded")}
 
 
-@pytest.mark.parametrize("record", KEPT.values(), ids=KEPT)
-def test_what_was_kept_is_a_success_however_an_older_deployment_ended(record):
-    state = provision.found(PROVISION, DEPLOYMENT_URL, NOW, kept=True).kept_as(record)
-    assert state.outcome == Success(Deployed.of(record, ""))
+@pytest.mark.parametrize("name", KEPT)
+def test_what_was_kept_brings_what_an_older_deployment_brought_if_that_succeeded(name: str):
+    state = provision.found(PROVISION, DEPLOYMENT_URL, NOW, kept=True).kept_as(KEPT[name])
+    brought = Deployed.of(KEPT[name], "") if name == "succeeded" else Deployed("vm1-deployment")
+    assert state.outcome == Success(brought)
 
 
 @pytest.mark.parametrize("record", KEPT.values(), ids=KEPT)

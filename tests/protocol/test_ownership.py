@@ -3,15 +3,18 @@
 import pytest
 
 from azvm_async.protocol.fields import date
-from azvm_async.protocol.ownership import Facts, Verdict, creation_time, group_of, parent_of, type_of
-from protocol.group import AFTER, BEFORE, LOCK, NET, NIC, SINCE, SUBNET
+from azvm_async.protocol.ownership import Facts, Verdict, creation_time, group_of, is_extension, parent_of, type_of
+from protocol.group import AFTER, ASSIGNMENT, BEFORE, DIAGNOSTICS, LOCK, NET, NIC, SINCE, SUBNET
 from protocol.support import GROUP, SUBSCRIPTION
 
+END, MUCH_LATER = "2025-05-31T12:10:00Z", "2025-06-30T12:00:00Z"
 
-def facts(created=(), targets=(NET, SUBNET), since=SINCE, *, assume_owned=False):
+
+def facts(created=(), targets=(NET, SUBNET), since=SINCE, *, until=None, assume_owned=False):
     """Return what is known of a network and its subnet: times by id."""
     times = {key.lower(): time and date(time) for key, time in dict(created).items()}
-    return Facts(assume_owned, since and date(since), {each.lower(): each for each in targets}, times)
+    named = {each.lower(): each for each in targets}
+    return Facts(assume_owned, since and date(since), until and date(until), named, times)
 
 
 def verdict(known, resource=NET):
@@ -31,6 +34,24 @@ def verdict(known, resource=NET):
 )
 def test_age_decides(created, expected):
     assert verdict(facts({NET: created})) is expected
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        (AFTER, Verdict.OURS),
+        ("2025-05-31T12:11:00Z", Verdict.OURS),
+        ("2025-05-31T12:11:01Z", Verdict.NEWER),
+        (BEFORE, Verdict.OLDER),
+        (None, Verdict.UNTOLD),
+    ],
+)
+def test_what_is_created_a_minute_after_the_end_is_anothers(created, expected):
+    assert verdict(facts({NET: created}, until=END)) is expected
+
+
+def test_callers_word_takes_what_is_newer():
+    assert verdict(facts({NET: "2026-01-01T00:00:00Z"}, until=END, assume_owned=True)) is Verdict.OURS
 
 
 def test_what_was_not_looked_for_is_unasked():
@@ -59,10 +80,12 @@ def test_callers_word_does_not_stand_for_existence():
         ({NET: BEFORE, SUBNET: None}, Verdict.PARENT_STAYS),
         ({NET: BEFORE, SUBNET: AFTER}, Verdict.OURS),
         ({NET: BEFORE, SUBNET: BEFORE}, Verdict.OLDER),
+        ({NET: MUCH_LATER}, Verdict.UNASKED),
+        ({NET: MUCH_LATER, SUBNET: AFTER}, Verdict.OURS),
     ],
 )
 def test_child_follows_a_parent_of_ours_only(times, expected):
-    assert verdict(facts(times), SUBNET) is expected
+    assert verdict(facts(times, until=END), SUBNET) is expected
 
 
 def test_child_of_an_unnamed_parent_is_judged_by_itself():
@@ -90,10 +113,11 @@ def test_absent_child_of_what_is_ours_is_absent():
         ({NET: BEFORE}, NET, "created 2025-05-31 11:59:59"),
         ({NET: BEFORE, SUBNET: None}, SUBNET, "belongs to net,"),
         ({NET: None}, NET, "does not tell when"),
+        ({NET: MUCH_LATER}, NET, "after the deployment had ended: 2025-06-30"),
     ],
 )
 def test_reason_tells_why_it_stays(times, resource, said):
-    assert said in facts(times).reason(resource.lower())
+    assert said in facts(times, until=END).reason(resource.lower())
 
 
 @pytest.mark.parametrize(
@@ -105,6 +129,9 @@ def test_reason_tells_why_it_stays(times, resource, said):
         (f"{NIC}/{LOCK}", NIC),
         (f"{SUBNET}/{LOCK}", SUBNET),
         (f"{GROUP}/{LOCK}", None),
+        (f"{NIC}/{LOCK}".replace("/providers/", "/Providers/"), NIC.replace("/providers/", "/Providers/")),
+        (SUBNET.replace("/providers/", "/PROVIDERS/"), NET.replace("/providers/", "/PROVIDERS/")),
+        (NET.replace("/providers/", "/Providers/"), None),
     ],
 )
 def test_parent_is_read_off_the_id(resource, parent):
@@ -116,10 +143,28 @@ def test_parent_is_read_off_the_id(resource, parent):
     [
         (SUBNET, "Microsoft.Network/virtualNetworks/subnets"),
         (f"{SUBNET}/{LOCK}", "Microsoft.Authorization/locks"),
+        (SUBNET.replace("/providers/", "/Providers/"), "Microsoft.Network/virtualNetworks/subnets"),
+        (f"{NIC}/{LOCK}".replace("/providers/", "/Providers/"), "Microsoft.Authorization/locks"),
     ],
 )
 def test_type_is_read_off_the_id(resource, kind):
     assert type_of(resource) == kind
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (NIC, False),
+        (SUBNET, False),
+        (f"{NIC}/{DIAGNOSTICS}", True),
+        (f"{SUBNET}/{ASSIGNMENT}", True),
+        (f"{NIC}/{DIAGNOSTICS}".replace("/providers/", "/Providers/"), True),
+        (f"{GROUP}/{LOCK}", True),
+        (f"{GROUP}/{ASSIGNMENT}", False),
+    ],
+)
+def test_extensions_of_resources_and_locks_of_groups_are_told_from_the_rest(resource, expected):
+    assert is_extension(resource) is expected
 
 
 @pytest.mark.parametrize(

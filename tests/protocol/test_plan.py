@@ -3,19 +3,25 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.plan import Left, plan
 from azvm_async.protocol.survey import Survey
 from protocol.group import (
+    ASSIGNMENT,
     BEFORE,
     DATA_DISK,
+    DIAGNOSTICS,
     DISK,
     LOCK,
+    MEMORY,
     NESTED,
     NET,
     NIC,
     ROOT,
+    SINCE,
     STORE,
     SUBNET,
     Group,
@@ -24,8 +30,10 @@ from protocol.group import (
     disk,
     usual,
 )
-from protocol.support import ENDPOINT, GROUP, VM
+from protocol.support import ENDPOINT, GROUP, STEADY, VM
 from protocol.test_survey import surveyed
+
+OTHER_NET = NET.replace("/net", "/other")
 
 
 def planned(group, **options):
@@ -59,11 +67,13 @@ def bound(made):
 
 
 def test_order_is_vm_then_users_used_records():
-    assert order(planned(usual())) == ["vm1", "nic", "os", "net", "vm1-deployment"]
+    made = planned(usual())
+    assert (order(made), [each.id for each in made.records]) == (["vm1", "nic", "os", "net"], [ROOT])
 
 
 def test_each_is_deleted_under_its_types_own_version():
-    urls = [each.url.partition("api-version=")[2] for each in planned(usual()).deletions]
+    made = planned(usual())
+    urls = [each.url.partition("api-version=")[2] for each in (*made.deletions, *made.records)]
     assert urls == ["2024-07-01", "2023-09-01", "2024-03-02", "2023-11-01", "2024-03-01"]
 
 
@@ -84,7 +94,7 @@ def test_child_that_depends_makes_its_parent_wait_for_nothing_of_its_own():
 
 def test_vm_waits_for_nothing_even_where_something_depends_on_it():
     group = Group([Thing(VM), Thing(STORE)], [Record(ROOT, (VM, STORE), ((STORE, (VM,)),))])
-    assert order(planned(group)) == ["vm1", "store", "vm1-deployment"]
+    assert order(planned(group)) == ["vm1", "store"]
 
 
 def test_all_else_waits_for_the_vm_but_is_not_held_by_it():
@@ -135,29 +145,131 @@ def test_dependencies_of_a_nested_deployment_count():
     assert order(planned(Group([Thing(NET), Thing(NIC)], records)))[:2] == ["nic", "net"]
 
 
-def test_records_go_last_the_roots_at_the_end():
+@pytest.mark.parametrize("extension", [LOCK, DIAGNOSTICS, ASSIGNMENT])
+def test_extension_goes_by_itself_and_before_its_parent(extension):
+    told = Thing(f"{STORE}/{extension}", told="document")
+    made = planned(Group([Thing(STORE), told], [Record(ROOT, (STORE, told.id))]))
+    assert ([each.id for each in made.deletions], made.children) == ([told.id, STORE], ())
+
+
+def test_extension_waits_for_nothing_even_where_something_depends_on_it():
+    may = f"{STORE}/{ASSIGNMENT}"
+    group = Group([Thing(STORE), Thing(VM), Thing(may)], [Record(ROOT, (STORE, VM, may), ((VM, (may,)),))])
+    assert deletable(planned(group), may).after == frozenset()
+
+
+def test_lock_of_the_group_goes_first():
+    lock = f"{GROUP}/{LOCK}"
+    made = planned(Group([Thing(VM), Thing(lock, told="document")], [Record(ROOT, (VM, lock))]))
+    assert (order(made), deletable(made, VM).after) == (["keep", "vm1"], {lock.lower()})
+
+
+@pytest.mark.parametrize("whose", [{"created": BEFORE}, {"told": "nowhere"}])
+def test_extension_of_what_is_not_ours_is_judged_by_itself(whose):
+    may = f"{STORE}/{ASSIGNMENT}"
+    made = planned(Group([Thing(STORE, **whose), Thing(may, told="document")], [Record(ROOT, (STORE, may))]))
+    assert order(made) == ["may"]
+
+
+def test_extension_without_a_version_is_stuck():
+    odd = f"{STORE}/providers/Microsoft.Oddities/oddities/x"
+    made = planned(Group([Thing(STORE), Thing(odd)], [Record(ROOT, (STORE, odd))]))
+    assert ([each.id for each in made.stuck], made.children) == ([odd], ())
+
+
+def test_records_are_the_nested_ones_first_and_the_roots_at_the_end():
     deep = f"{NESTED}-most"
     records = [Record(ROOT, (NESTED,)), Record(NESTED, (deep, NIC)), Record(deep)]
     made = planned(Group([Thing(NIC)], records))
-    assert order(made) == ["nic", "inner-most", "inner", "vm1-deployment"]
-    assert deletable(made, ROOT).used_by == {NIC.lower(), deep.lower(), NESTED.lower()}
+    assert [each.id for each in made.records] == [deep, NESTED, ROOT]
+
+
+def test_record_of_the_root_waits_for_all_others():
+    records = [Record(ROOT, (NESTED,)), Record(NESTED), Record(MEMORY, tags={})]
+    assert planned(Group([], records)).records[-1].used_by == {NESTED.lower(), MEMORY.lower()}
+
+
+def peered(*others):
+    """Return a group of two networks each of which has a peering that depends on the other network."""
+    peering, back = f"{NET}/virtualNetworkPeerings/to", f"{OTHER_NET}/virtualNetworkPeerings/to"
+    things = [Thing(each, told="list") for each in (*others, NET, OTHER_NET, peering, back)]
+    depends = ((peering, (NET, OTHER_NET)), (back, (OTHER_NET, NET)))
+    return Group(things, [Record(ROOT, tuple(each.id for each in things), depends)])
 
 
 def test_circle_is_planned_all_the_same():
-    group = Group([Thing(NIC), Thing(NET)], [Record(ROOT, (NIC, NET), ((NIC, (NET,)), (NET, (NIC,))))])
-    assert sorted(order(planned(group))) == ["net", "nic", "vm1-deployment"]
+    assert sorted(order(planned(peered()))) == ["net", "other"]
+
+
+def test_circle_is_cut_where_it_begins():
+    first, second = planned(peered()).deletions
+    assert (first.after, first.used_by, second.used_by) == (frozenset(), frozenset(), {first.key})
+
+
+def test_what_only_waits_for_a_circle_comes_after_it():
+    group = peered(STORE)
+    group.records[ROOT.lower()].depends += ((NET, (STORE,)), (OTHER_NET, (STORE,)))
+    made = planned(group)
+    assert (order(made)[-1], deletable(made, STORE).used_by) == ("store", {NET.lower(), OTHER_NET.lower()})
+
+
+SOME = [f"{GROUP}/providers/Microsoft.Storage/storageAccounts/s{number}" for number in range(5)]
+
+
+@given(edges=st.sets(st.tuples(st.sampled_from(SOME), st.sampled_from(SOME))))
+@STEADY
+def test_order_is_a_real_one_whatever_depends_on_what(edges):
+    depends = tuple((user, (used,)) for user, used in sorted(edges))
+    placed = set()
+    for each in planned(Group(map(Thing, SOME), [Record(ROOT, tuple(SOME), depends)])).deletions:
+        assert each.used_by <= each.after <= placed
+        placed.add(each.key)
+    assert placed == {each.lower() for each in SOME}
+
+
+def test_nested_deployments_that_name_each_other_end():
+    other = f"{NESTED}-2"
+    records = [
+        Record(ROOT, (NESTED, STORE), ((STORE, (NESTED,)),)),
+        Record(NESTED, (other, NIC)),
+        Record(other, (NESTED,)),
+    ]
+    made = planned(Group([Thing(NIC), Thing(STORE)], records))
+    assert deletable(made, NIC).used_by == {STORE.lower()}
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"created": BEFORE}, "there before"),
-        ({"told": "nowhere"}, "does not tell"),
-    ],
+    ("created", "said"), [(BEFORE, "there before"), ("2025-05-31T12:11:01Z", "after the deployment had ended")]
 )
-def test_what_is_not_known_to_be_ours_stays(change, said):
-    made = planned(usual(NIC=change))
-    assert ("nic" in order(made), said in stays(made)[NIC]) == (False, True)
+def test_what_is_known_to_be_anothers_stays(created, said):
+    group = usual(NIC={"created": created})
+    group.records[ROOT.lower()].more = {"timestamp": "2025-05-31T12:10:00Z", "duration": "PT10M"}
+    made = planned(group)
+    assert ("nic" in order(made), said in stays(made)[NIC], made.stuck) == (False, True, ())
+
+
+def test_what_tells_no_age_is_stuck():
+    made = planned(usual(NIC={"told": "nowhere"}))
+    assert ("nic" in order(made), made.stuck) == (False, (Left(NIC, "Azure does not tell when it was created"),))
+
+
+@pytest.mark.parametrize(("told", "waiting"), [("nowhere", True), ("document", False), ("list", False)])
+def test_plan_waits_for_ages_that_may_yet_be_told(told, waiting):
+    assert planned(usual(NIC={"told": told})).waiting is waiting
+
+
+def test_plan_does_not_wait_for_a_version():
+    odd = f"{GROUP}/providers/Microsoft.Network/oddities/x"
+    assert planned(Group([Thing(odd)], [Record(ROOT, (odd,))])).waiting is False
+
+
+def test_lost_nested_deployment_is_stuck():
+    made = planned(Group([], [Record(ROOT, (NESTED,))]))
+    assert [(each.id, "record is gone" in each.reason) for each in made.stuck] == [(NESTED.lower(), True)]
+
+
+def test_group_that_a_deployment_made_stays_and_says_so():
+    assert "not what holds them" in stays(planned(Group([], [Record(ROOT, (GROUP,))])))[GROUP]
 
 
 def test_child_stays_with_a_parent_that_stays():
@@ -173,11 +285,6 @@ def test_type_without_a_version_stays_and_says_so():
     odd = f"{GROUP}/providers/Microsoft.Network/oddities/x"
     made = planned(Group([Thing(odd)], [Record(ROOT, (odd,))]))
     assert made.stuck == (Left(odd, "Azure names no api-version for its type"),)
-
-
-def test_record_stays_where_something_of_ours_can_not_be_asked_for():
-    odd = f"{GROUP}/providers/Microsoft.Network/oddities/x"
-    assert order(planned(Group([Thing(odd)], [Record(ROOT, (odd,))]))) == []
 
 
 def test_absent_is_neither_deleted_nor_left():
@@ -217,7 +324,7 @@ def test_disk_that_the_deployment_names_is_planned_once():
 
 
 def test_disk_without_an_id_is_passed_over():
-    assert order(planned(storing({"createOption": "FromImage", "vhd": {}}))) == ["vm1", "vm1-deployment"]
+    assert order(planned(storing({"createOption": "FromImage", "vhd": {}}))) == ["vm1"]
 
 
 def test_loose_os_disk_is_bound():
@@ -244,10 +351,31 @@ def test_plan_shows_what_goes_and_what_stays():
     assert (shown.delete, [each.id for each in shown.left]) == ((VM, NIC, DISK, ROOT), [NET, SUBNET])
 
 
-def test_stack_is_deleted_by_one_request_with_all_that_it_manages():
+def stacked(*, assume_owned=False, **change):
+    """Return the plan for a stack of a NIC and a store."""
     stack = ROOT.replace("deployments/", "deploymentStacks/")
-    properties = {"provisioningState": "succeeded", "resources": [{"id": VM}, {"id": NIC}]}
-    survey = Survey.of(ENDPOINT, stack, assume_owned=False, halting=True)
-    made = plan(survey.answered({"id": stack, "properties": properties}, None))
-    assert (order(made), made.children) == (["vm1-deployment"], (VM, NIC))
+    properties = {"provisioningState": "succeeded", "resources": [{"id": NIC}, {"id": STORE}]}
+    survey = Survey.of(ENDPOINT, stack, assume_owned=assume_owned, halting=True)
+    survey = survey.answered({"id": stack, "tags": {"azvm-since": SINCE}, "properties": properties}, None)
+    return plan(surveyed(Group([Thing(NIC), Thing(STORE, **change)], []), survey=survey)[0])
+
+
+def test_stack_is_deleted_by_one_request_with_all_that_it_manages():
+    made = stacked()
+    assert (order(made), made.children) == (["vm1-deployment"], (NIC, STORE))
     assert "unmanageAction.Resources=delete&unmanageAction.ResourceGroups=detach" in made.deletions[0].url
+
+
+@pytest.mark.parametrize("whose", [{"created": BEFORE}, {"told": "nowhere"}])
+def test_stack_with_something_that_is_not_known_to_be_ours_in_it_is_stuck(whose):
+    made = stacked(**whose)
+    assert (made.deletions, [each.id for each in made.stuck]) == ((), [STORE])
+
+
+def test_stack_waits_for_ages_that_may_yet_be_told():
+    assert (stacked(told="nowhere").waiting, stacked(created=BEFORE).waiting) == (True, False)
+
+
+@pytest.mark.parametrize("whose", [{"created": BEFORE}, {"told": "nowhere"}])
+def test_stack_goes_with_what_is_foreign_on_the_callers_word(whose):
+    assert order(stacked(assume_owned=True, **whose)) == ["vm1-deployment"]

@@ -5,11 +5,16 @@ from hypothesis import strategies as st
 
 from azvm_async.errors import ProtocolError, StatusUnreadable, TransportError
 from azvm_async.protocol import tokens
+from azvm_async.protocol.deprovision import LOOKS
 from azvm_async.protocol.machine import Wait
+from azvm_async.protocol.urls import path_of
 from protocol.group import (
+    ANOTHER,
     BEFORE,
     DEPLOYMENTS,
+    DIAGNOSTICS,
     LOCK,
+    MEMORY,
     ROOT,
     Group,
     Record,
@@ -37,12 +42,17 @@ class Drawn:
     def __init__(self, draw):
         self.draw = draw
         self.things, self.ours, self.stays, self.depends = {}, set(), set(), {}
+        self.untold, self.foreign_records = set(), []
         self.records = [Record(ROOT)]
         self._nested()
         tops = []
         for number in range(draw(st.integers(2, 6))):
             tops.append(self._top(number, tops))
+        self._peers()
+        self._earlier()
+        self._taken()
         self._strangers()
+        self.late = self._late()
 
     def _nested(self):
         """Draw deployments in the deployment, one in the other, some of which are still running."""
@@ -71,6 +81,11 @@ class Drawn:
             lock = f"{resource}/{LOCK}"
             record.names += (lock,)
             self._ours(lock, told="document")
+        if draw(st.integers(0, 4)) == 0:
+            tell = f"{resource}/{DIAGNOSTICS}"
+            record.names += (tell,)
+            self.things[tell] = Thing(tell, told="document", refusals=draw(st.lists(PASSING, max_size=1)))
+            self.ours.add(tell)
         child = f"{resource}/{self._sub(kind)}"
         return child if child in self.things else resource
 
@@ -84,7 +99,54 @@ class Drawn:
             told = "nowhere" if whose == "untold" else "list"
             self.things[resource] = Thing(resource, created=BEFORE, told=told)
             self.stays.add(resource)
+        if whose == "untold":
+            self.untold.add(resource)
         return resource
+
+    def _peers(self):
+        """Draw two networks with peerings, each of which depends on the other network."""
+        if not self.draw(st.booleans()):
+            return
+        nets = [f"{GROUP}/providers/{NETS}/p{number}" for number in range(2)]
+        for net, other in (nets, nets[::-1]):
+            peering = f"{net}/virtualNetworkPeerings/to"
+            self._ours(net)
+            self.things[peering] = Thing(peering, told="nowhere")
+            self.ours.add(peering)
+            self.records[0].names += (net, peering)
+            self.records[0].depends += ((peering, (net, other)),)
+        self.peers = nets
+
+    peers = ()
+
+    def _earlier(self):
+        """Draw what an earlier run brought, which only the memory tells."""
+        if self.draw(st.booleans()):
+            old = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/old"
+            self._ours(old, told="document")
+            self.records.append(Record(MEMORY, made=(old,), tags={}))
+
+    def _taken(self):
+        """Draw a nested deployment whose record is gone, or was taken by a run of others."""
+        fate = self.draw(st.sampled_from([None] * 8 + ["gone", "taken"]))
+        if fate is None:
+            return
+        nested, theirs = f"{DEPLOYMENTS}/taken", f"{GROUP}/providers/Microsoft.Storage/storageAccounts/theirs"
+        self.records[0].names += (nested,)
+        self.untold.add(nested)
+        self.things[theirs] = Thing(theirs)
+        self.stays.add(theirs)
+        if fate == "taken":
+            state = self.draw(st.sampled_from(["Running", "Succeeded"]))
+            self.foreign_records.append(Record(nested, (theirs,), state=state, tags={}, correlation=ANOTHER))
+
+    def _late(self):
+        """Draw what appears only when the first of the others goes."""
+        if not self.draw(st.booleans()):
+            return []
+        late = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/late"
+        self.records[0].names += (late,)
+        return [Thing(late)]
 
     def _ours(self, resource, **more):
         draw = self.draw
@@ -131,21 +193,32 @@ class Drawn:
             self.things[stranger] = Thing(stranger)
             self.stays.add(stranger)
 
-    def left(self):
-        """Return what of ours must be left: what can't be deleted, and what that needs."""
-        left = {each for each in self.ours if self.things[each].stuck}
-        while True:
-            more = {each.partition(f"/{LOCK}")[0] for each in left} | self._held(left)
-            if more <= left:
-                return left
-            left |= more
+    def left(self, *, peered):
+        """Return what of ours must be left: what can't be deleted, and what that needs.
 
-    def _held(self, left):
-        """Return what stays because something of its own stays, or something that needs it; VMs and locks wait for none."""
+        What is refused for good is left at once, with all that it needs, which is not asked for. What is held is tried
+        again, and so are those meanwhile that it needs: of them only those are left that Azure knows to be in use.
+        """
+        stuck = {each for each in self.ours if self.things[each].stuck}
+        held = {each for each in stuck if self.things[each].stuck == (409, "InUse")}
+        locked = {each.partition(f"/{LOCK}")[0] for each in stuck if LOCK in each}
+        refused = self._closed((stuck - held) | locked, peered)
+        return self._in_use(refused | held)
+
+    def _closed(self, left, peered):
+        """Return this with all that is needed by any of it, as the deployment tells; VMs and locks wait for none."""
+        peers = {*self.peers} if peered and left & {*self.peers} else set()
         users = {each for each in self.depends if self._top_of(each) in left}
         needed = {self._top_of(each) for user in users for each in self.depends[user]}
         disks = {each for user in left for each in self.things[user].needs if "/disks/" in each}
-        return {each for each in needed | disks if each in self.ours and kind_of(each) != VMS.lower()}
+        more = {each for each in needed | disks if each in self.ours and kind_of(each) != VMS.lower()} | peers
+        return left if more <= left else self._closed(left | more, peered)
+
+    def _in_use(self, left):
+        """Return this with all that Azure keeps for any of it."""
+        users = [thing for key, thing in self.things.items() if self._top_of(key) in left]
+        more = {self._top_of(each) for user in users for each in user.needs} & self.ours
+        return left if more <= left else self._in_use(left | more)
 
     def _top_of(self, resource):
         return "/".join(resource.split("/")[:9])
@@ -157,9 +230,9 @@ class Life:
     def __init__(self, drawn, troubles, *, dies_with_vms):
         self.drawn, self.troubles = drawn, list(reversed(troubles))
         self.dies_with_vms = dies_with_vms
-        self.group = Group(drawn.things.values(), drawn.records)
+        self.group = Group(drawn.things.values(), [*drawn.records, *drawn.foreign_records], drawn.late)
         self.now = 0.0
-        self.machine = removal()
+        self.machine = removal(record=self.group.document(drawn.records[0]))
 
     def run(self):
         for _ in range(STEPS):
@@ -199,10 +272,14 @@ class Life:
             return answer(trouble) if isinstance(trouble, int) else None
         if trouble in {"poll 404", "poll 403"} and is_poll:
             return refusal(int(trouble[-3:]), "Whatever")
-        if trouble == "read 409" and step.method == "GET" and not is_poll:
+        if trouble == "read 409" and step.method == "GET" and not is_poll and not self._is_read_for_the_last_time(step):
             return refusal(409, "Whatever")
         response = self._asked(step)
         return None if trouble == "lost after" else response
+
+    def _is_read_for_the_last_time(self, step):
+        """Tell whether a resource that can't be read now would be left for good."""
+        return path_of(step.url).lower() in self.group.things and self.machine.looks >= LOOKS // 2
 
     def _answered(self, response):
         now = at(self.now)
@@ -218,12 +295,19 @@ class Life:
         return response
 
     def _check(self, method, key, before):
-        touched = {each.lower() for each in self.drawn.ours} | {each.id.lower() for each in self.drawn.records}
-        assert key in touched
-        if key in {record.id.lower() for record in self.drawn.records}:
-            assert not {each.lower() for each in self.drawn.ours} & before
+        records = {record.id.lower() for record in self.drawn.records}
+        late = {each.id.lower() for each in self.drawn.late}
+        ours = {each.lower() for each in self.drawn.ours} | late
+        assert key in ours | records
+        if key in records:
+            assert not ours & before
+            assert not self.drawn.untold
         elif method == "DELETE" and kind_of(key) != VMS.lower():
-            assert not self._dependents(key) & before
+            assert self._dependents(key) & before <= self._held()
+
+    def _held(self):
+        """Return what was asked for in vain; what waits for it may go before it."""
+        return {each.what.key for each in self.machine.deletions if each.held_since is not None}
 
     def _dependents(self, key):
         """Return what of ours depends on a resource or a child of it, and is none of its own."""
@@ -232,7 +316,7 @@ class Life:
             for user, needs in self.drawn.depends.items()
             if any(f"{need.lower()}/".startswith(f"{key}/") for need in needs)
         }
-        return {user for user in users if not user.startswith(f"{key}/")}
+        return {self.drawn._top_of(user) for user in users if not user.startswith(f"{key}/")}
 
 
 @st.composite
@@ -248,17 +332,19 @@ def groups(draw):
     calm=st.integers(0, 40),
 )
 def test_any_group_is_cleared_of_ours_through_any_trouble(drawn, troubles, dies_with_vms, calm):
-    left = {each.lower() for each in drawn.left()}
+    least, most = ({each.lower() for each in drawn.left(peered=peered)} for peered in (False, True))
     life = Life(drawn, ["well"] * calm + troubles, dies_with_vms=dies_with_vms)
     outcome = life.run()
-    ours = {each.lower() for each in drawn.ours}
-    assert {each.lower() for each in drawn.stays} <= life.group.things.keys()
-    by_itself = {each for each in ours & life.group.things.keys() if each.count("/") == 8 or LOCK.lower() in each}
-    assert by_itself == left
-    assert outcome.status == ("Failed" if left else "Succeeded")
-    assert (ROOT.lower() in life.group.records) is bool(left)
-    if left:
-        assert {each.id.lower() for each in outcome.report.left} >= left
-        assert life.group.records.keys() == {record.id.lower() for record in drawn.records}
+    failed = bool(least or drawn.untold)
+    ours, late = ({each.lower() for each in found} for found in (drawn.ours, [each.id for each in drawn.late]))
+    there = life.group.things.keys()
+    assert {each.lower() for each in drawn.stays} <= there
+    assert {each.id.lower() for each in drawn.foreign_records} <= life.group.records.keys()
+    left = {each for each in ours & there if each.count("/") == 8 or LOCK.lower() in each}
+    assert least <= left <= most
+    assert outcome.status == ("Failed" if failed else "Succeeded")
+    if failed:
+        assert {each.id.lower() for each in outcome.report.left} >= left | {each.lower() for each in drawn.untold}
+        assert life.group.records.keys() >= {record.id.lower() for record in drawn.records}
     else:
-        assert life.group.records == {}
+        assert (life.group.records, late & there) == ({}, set())

@@ -222,9 +222,29 @@ def test_value_that_is_not_allowed_is_refused_with_those_that_are(value):
         sent(value, allowedValues=["small", "large"])
 
 
-def test_refusal_shows_the_value():
+def test_refusal_shows_the_value_that_is_none_of_the_allowed():
     with pytest.raises(InvalidRequest, match="'it' can't be 'medium'"):
         sent("medium", type="string", allowedValues=["small"])
+
+
+def test_refusal_shows_the_beginning_of_a_long_value():
+    with pytest.raises(InvalidRequest, match=r"can't be 'x{38}…; the template"):
+        sent("x" * 1000, type="string", allowedValues=["small"])
+
+
+@pytest.mark.parametrize(("about", "value"), [(about, beyond) for about, _, beyond, _ in BOUNDS if beyond])
+def test_refusal_for_a_bound_never_shows_the_value(about, value):
+    with pytest.raises(InvalidRequest) as caught:
+        sent(value, **about)
+    assert repr(value) not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["customData", "CUSTOMDATA"])
+def test_refusal_never_shows_custom_data(name: str):
+    declared_so = template(customData={"type": "string", "allowedValues": ["x"]})
+    with pytest.raises(InvalidRequest) as caught:
+        wired(declared_so, {name: {"value": "hunter2"}})
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -247,3 +267,79 @@ def test_secure_parameters_are_told_apart():
     kinds = {"a": {"type": "string"}, "b": {"type": "securestring"}, "c": {"type": "SecureObject"}, "d": {}}
     parameters = {name: {"value": name} for name in kinds}
     assert not_secure(template(**kinds), parameters) == {"a": {"value": "a"}, "d": {"value": "d"}}
+
+
+DEFINITIONS = {
+    "pw": {"type": "securestring", "minLength": 12},
+    "size": {"type": "string", "allowedValues": ["small"], "nullable": True},
+    "again": {"$ref": "#/definitions/pw"},
+    "sizes": {"type": "array", "items": {"$ref": "#/definitions/size"}},
+    "account": {"type": "object", "properties": {"name": {"type": "string"}, "pw": {"$ref": "#/definitions/again"}}},
+    "list": {"type": "object", "properties": {"next": {"$ref": "#/definitions/list"}}},
+    "round": {"$ref": "#/definitions/round"},
+    "odd": 5,
+}
+DANGLING = ["#/definitions/none", "#/definitions/round", "#/definitions/odd", "#/outputs/pw", "pw", 5, None]
+
+
+def referring(reference, **more):
+    """Return a template whose parameter is declared by reference."""
+    return {**template(it={"$ref": reference, **more}), "definitions": DEFINITIONS}
+
+
+def by_definition(name, value):
+    """Return a value as it is sent for a parameter that is declared by a definition."""
+    return wired(referring(f"#/definitions/{name}"), {"it": {"value": value}})["it"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("pw", True), ("again", True), ("account", True), ("size", False), ("sizes", False), ("list", False)],
+)
+def test_what_refers_to_a_secret_is_one(name: str, secret: bool):
+    left = not_secure(referring(f"#/definitions/{name}"), {"it": {"value": "x"}})
+    assert (left == {}) is secret
+
+
+@pytest.mark.parametrize("reference", DANGLING)
+def test_what_refers_to_nothing_is_a_secret(reference):
+    assert not_secure(referring(reference), {"it": {"value": "x"}}) == {}
+
+
+def test_what_refers_to_something_without_any_definitions_is_a_secret():
+    assert not_secure(template(it={"$ref": "#/definitions/pw"}), {"it": {"value": "x"}}) == {}
+
+
+@pytest.mark.parametrize("reference", DANGLING)
+@pytest.mark.parametrize("value", ["x", 5, None, []])
+def test_what_refers_to_nothing_is_arms_to_check(reference, value):
+    given = {"it": {"value": value}}
+    assert wired(referring(reference, type="int", maxValue=1), given) == given
+
+
+@pytest.mark.parametrize("reference", ["#/definitions/none", "#/definitions/size"])
+def test_what_may_be_null_by_reference_may_be_left_out(reference):
+    assert wired(referring(reference), {}) == {}
+
+
+def test_what_must_be_given_by_reference_is_missed():
+    with pytest.raises(InvalidRequest, match="needs a value for: it"):
+        wired(referring("#/definitions/pw"), {})
+
+
+def test_null_is_a_value_of_what_is_nullable_by_reference():
+    assert by_definition("size", None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("pw", 5, "is a str"), ("again", 5, "is a str"), ("pw", "short", "shorter than 12"), ("size", "x", "'small'")],
+)
+def test_value_is_checked_by_the_definition(name: str, value, words: str):
+    with pytest.raises(InvalidRequest, match=words):
+        by_definition(name, value)
+
+
+def test_what_is_declared_beside_a_reference_counts():
+    with pytest.raises(InvalidRequest, match="longer than 13"):
+        wired(referring("#/definitions/pw", maxLength=13), {"it": {"value": "x" * 14}})

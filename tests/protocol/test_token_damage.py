@@ -83,6 +83,23 @@ def test_mistyped_field_of_a_deployment_is_refused(broken):
         tokens.load({**DEPLOYMENT, **broken}, ENDPOINT, NOW)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"url": f"{ENDPOINT}{VM}?api-version=1"},
+        {"url": f"{ENDPOINT}{GROUP}/providers/Microsoft.Resources/deployments?api-version=1"},
+        {"url": f"{ENDPOINT}{GROUP}/providers/Microsoft.Resources/deployments/x/operations?api-version=1"},
+        {"url": f"{ENDPOINT}{VM}?x=/providers/Microsoft.Resources/deployments/x"},
+        {"verb": "start"},
+    ],
+    ids=str,
+)
+def test_token_of_a_deployment_is_of_nothing_else(broken):
+    """Its cancellation is a POST to what the URL names."""
+    with pytest.raises(InvalidRequest):
+        tokens.load({**DEPLOYMENT, **broken}, ENDPOINT, NOW)
+
+
 def test_token_that_nests_too_deeply_is_refused():
     deep: dict[str, object] = {}
     for _ in range(3000):

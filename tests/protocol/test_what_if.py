@@ -25,6 +25,12 @@ def test_a_change_shows_the_resource_now_and_then():
     assert (change.before, change.after) == ({"a": 1}, {"a": 2})
 
 
+@pytest.mark.parametrize("odd", [None, 5, "x", [], [{}]])
+def test_a_resource_that_is_no_object_is_none(odd):
+    change = only({"before": odd, "after": odd})
+    assert (change.before, change.after) == (None, None)
+
+
 def test_a_delta_tells_each_property():
     delta = [{"path": SIZE, "propertyChangeType": "Modify", "before": "small", "after": "large"}]
     assert only({"delta": delta}).delta == (PropertyChange(SIZE, "Modify", "small", "large"),)

@@ -194,3 +194,7 @@ def test_text_is_read_from_a_path(written):
 def test_what_is_no_text_is_refused_by_its_name(source):
     with pytest.raises(InvalidRequest, match=r"custom_data is a str, or a pathlib\.Path"):
         text_of(source, "custom_data")
+
+
+def test_line_break_in_a_string_is_taken_as_arm_takes_it():
+    assert parse('{"a": "one\ntwo"}') == {"a": "one\ntwo"}

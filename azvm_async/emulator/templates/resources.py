@@ -158,7 +158,7 @@ def _one(
     symbol: str | None, loop: str | None, resource: Document, scope: Scope, parent: Declaration | None
 ) -> Declaration:
     name, type_ = _text(resource["name"], scope, "name"), _text(resource["type"], scope, "type")
-    if parent is not None:
+    if parent is not None and not type_.lower().startswith(f"{parent.type.lower()}/"):  # ARM takes full ones, too
         name, type_ = f"{parent.name}/{name}", f"{parent.type}/{type_}"
     names = name.split("/")
     if type_.count("/") != len(names):

@@ -105,6 +105,19 @@ def test_children_follow_their_parent_with_its_type_and_name():
     assert last.depends_on == frozenset()
 
 
+def test_a_child_may_be_written_with_its_full_type_and_name():
+    kind = "Microsoft.Network/virtualNetworks"
+    child = {"type": f"{kind.lower()}/subnets", "apiVersion": "2", "name": "[concat('v', '/s')]"}
+    expanded = deploy({"type": kind, "apiVersion": "1", "name": "v", "resources": [child]})
+    assert names(expanded) == ["v", "v/s"]
+
+
+def test_a_child_with_its_full_type_but_not_its_full_name_is_refused():
+    child = {"type": "Microsoft.Network/virtualNetworks/subnets", "apiVersion": "2", "name": "s"}
+    parent = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "1", "name": "v", "resources": [child]}
+    assert "incorrect segment lengths" in refusal(parent).message
+
+
 @pytest.mark.parametrize(
     "scope",
     ["Microsoft.Network/publicIPAddresses/ip", "[resourceId('Microsoft.Network/publicIPAddresses', 'ip')]"],

@@ -203,8 +203,8 @@ class AzureVMClient(Session):
         name: str,
         template: Source,
         parameters: Source | None = None,
-        mode: str = "Incremental",
-        if_exists: str = "update",
+        mode: Literal["Incremental", "Complete"] = "Incremental",
+        if_exists: Literal["update", "keep"] = "update",
         *,
         deployment_name: str | None = None,
         custom_data: str | PathLike[str] | None = None,
@@ -269,14 +269,13 @@ class AzureVMClient(Session):
 
     @overload
     def deprovision(
-        self,
-        name: str,
-        *,
-        deployment_name: str | None = ...,
-        assume_owned: bool = ...,
-        plan: Literal[False] = ...,
-        stack: bool = ...,
+        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., stack: bool = ...
     ) -> Submission[Deprovisioned]: ...
+
+    @overload
+    def deprovision(
+        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., plan: bool, stack: bool = ...
+    ) -> Submission[Deprovisioned | DeprovisionPlan]: ...
 
     def deprovision(
         self,
@@ -333,7 +332,7 @@ class AzureVMClient(Session):
         name: str,
         template: Source,
         parameters: Source | None = None,
-        mode: str = "Incremental",
+        mode: Literal["Incremental", "Complete"] = "Incremental",
         *,
         deployment_name: str | None = None,
         custom_data: str | PathLike[str] | None = None,
@@ -358,7 +357,7 @@ class AzureVMClient(Session):
         name: str,
         template: Source,
         parameters: Source | None = None,
-        mode: str = "Incremental",
+        mode: Literal["Incremental", "Complete"] = "Incremental",
         *,
         deployment_name: str | None = None,
         custom_data: str | PathLike[str] | None = None,

@@ -92,10 +92,7 @@ class Deployer:
         kept = keep and await self._is_healthy(wanted.vm)
         record, response = await self._record(wanted.about, wanted.deployment)
         if record and _is_running(record) and wanted.intent.is_on(record):
-            _log.info(
-                "The deployment %s is under way already and is followed: nothing is sent, no new secure values either",
-                wanted.deployment.name,
-            )
+            _tell_adoption(wanted)
             return self._poller.resume(self._adopted(wanted, record))
         if kept:
             return self._poller.adopt(self._kept(wanted, record))
@@ -204,7 +201,8 @@ class Deployer:
         if record is None:
             return None
         if wanted.intent == Intent.on(record) or (_is_running(record) and wanted.intent.is_on(record)):
-            _log.info("The deployment %s is there, although its answer was lost or a conflict", wanted.deployment.name)
+            if wanted.intent != Intent.on(record):
+                _tell_adoption(wanted)
             return self._adopted(wanted, record)
         if isinstance(error, Conflict) and _is_running(record):
             raise _in_the_way(wanted, error)
@@ -215,6 +213,15 @@ class Deployer:
         correlation_id = word(within(record, "properties").get("correlationId")) or None
         url = wanted.deployment.url(self._endpoint)
         return provision.found(wanted.about, url, self._now(), correlation_id=correlation_id)
+
+
+def _tell_adoption(wanted: Order) -> None:
+    """Say that nothing is sent: whoever changed a password must not wait for it to be set."""
+    _log.warning(
+        "The deployment %s is under way with the same template and parameters: it is followed, and nothing is sent, "
+        "no new value of a secure parameter either",
+        wanted.deployment.name,
+    )
 
 
 def _is_running(record: Mapping[str, Any]) -> bool:
@@ -254,6 +261,7 @@ def _without_deployment(vm: VmId, deployment: DeploymentId) -> OwnershipUnknown:
 def _in_the_way(wanted: Order, error: Conflict) -> Conflict:
     """Return the error for another deployment that has the name."""
     conflict = fresh(error)
+    conflict.advice = "Wait for its end, cancel it, or give this one another 'deployment_name'"
     conflict.what = (
         f"Another deployment is running under the name {wanted.deployment.name}: it has other parameters or another "
         "template, or was not sent by azvm_async"

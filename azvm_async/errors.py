@@ -51,8 +51,11 @@ class AzureVMError(Exception):
         client_request_id: str | None = None,
         retry_after: float | None = None,
         details: tuple[Any, ...] = (),
+        advice: str | None = None,
     ) -> None:
         super().__init__(what)
+        if advice is not None:
+            self.advice = advice
         self.what = what
         self.vm = vm
         self.status = status
@@ -180,14 +183,9 @@ class OwnershipUnknown(AzureVMError):
         "Look at 'client.deprovision(name, assume_owned=True, plan=True)'; if all of that may go, do it without 'plan'"
     )
 
-    def __init__(self, what: str, *, advice: str | None = None, **facts: Any) -> None:
-        super().__init__(what, **facts)
-        if advice is not None:
-            self.advice = advice
-
 
 class WaitTimeout(AzureVMError, TimeoutError):
-    """The wait timed out; the operation goes on in Azure.
+    """The wait timed out; the operation goes on in Azure, and a removal of a deployment in its client.
 
     Attributes
     ----------
@@ -204,6 +202,8 @@ class WaitTimeout(AzureVMError, TimeoutError):
         super().__init__(what, vm=vm)
         self.operation = operation
         self.token = token
+        if operation is None:
+            self.advice = "It may well be sent or be begun: look into 'client.outstanding' for its handle"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), self.args, {**self.__dict__, "operation": None})
@@ -252,7 +252,7 @@ class OutcomeUnknown(AzureVMError):
 class ClientClosed(AzureVMError):
     """The client was closed while this was being awaited; the operation goes on in Azure."""
 
-    advice = "Make another client; an operation that goes on is resumed there by its handle's token"
+    advice = "Make another client: the operation is followed, and a removal goes on, from its handle's token there"
 
 
 Error = TypeVar("Error", bound=AzureVMError)

@@ -177,6 +177,11 @@ class Operation(Generic[T_co]):
         return self._tracked.machine.about
 
     @property
+    def driven(self) -> bool:
+        """Whether it goes on only while its client drives it, as a removal of a deployment does; others are Azure's."""
+        return self._tracked.machine.driven
+
+    @property
     def trouble(self) -> AzureVMError | None:
         """Why the state could not be read at the last try, ``None`` if it could. Awaiting the handle tries again."""
         return self._tracked.trouble
@@ -208,12 +213,16 @@ class Operation(Generic[T_co]):
         if timeout is None:
             return await self._wait()
         check_timeout(timeout)
+        return await self._within(timeout, timeout)
+
+    async def _within(self, seconds: float, asked: float) -> T_co:
+        """Wait for so long; the caller asked for a time that may have begun before."""
         try:
-            async with self._driver.clock.timeout(timeout):
+            async with self._driver.clock.timeout(seconds):
                 return await self._wait()
         except TimeoutError:
             about = self.about
-            what = f"The {about} did not end within {timeout:g} s"
+            what = f"The {about} did not end within {asked:g} s"
             raise WaitTimeout(what, operation=self, token=self.token, vm=about.resource) from self.trouble
 
     async def cancel(self) -> None:
@@ -346,7 +355,7 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
                 operation = await self._submitting
         except TimeoutError:
             raise WaitTimeout(f"Azure did not accept the operation within {timeout:g} s") from None
-        return await operation.result(max(0.0, deadline - self._clock.monotonic()))
+        return await operation._within(max(0.0, deadline - self._clock.monotonic()), timeout)  # noqa: SLF001
 
     def __await__(self) -> Generator[Any, Any, Operation[T_co]]:
         return self._submitting.__await__()

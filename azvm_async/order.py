@@ -84,8 +84,33 @@ def order(
     InvalidRequest
         When anything of it can't be.
     """
+    try:
+        return _order(vm, template, parameters, custom_data, mode, deployment_name, stack=stack)
+    except InvalidRequest as error:
+        error.vm, error.what = str(vm), f"{vm.name}: {error.what}"
+        raise
+
+
+def deployment_of(vm: VmId, deployment_name: str | None, *, stack: bool = False) -> DeploymentId:
+    """Return the deployment of a VM: the one named, or ``{vm}-deployment``."""
+    name = checked_deployment_name(f"{vm.name}-deployment" if deployment_name is None else deployment_name)
+    return DeploymentId(vm.subscription, vm.resource_group, name, stack)
+
+
+def _order(
+    vm: VmId,
+    template: Source,
+    parameters: Source | None,
+    custom_data: str | PathLike[str] | None,
+    mode: str,
+    deployment_name: str | None,
+    *,
+    stack: bool,
+) -> Order:
     if mode not in MODES:
         raise InvalidRequest(f"mode can't be {mode!r}; {' and '.join(map(repr, MODES))} can")
+    if stack and mode != MODES[0]:
+        raise InvalidRequest(f"mode={mode!r} is not for a stack, which deletes what a later template leaves out anyway")
     deployment = deployment_of(vm, deployment_name, stack=stack)
     document = templates.template_of(template)
     given = templates.parameters_of(parameters)
@@ -93,12 +118,6 @@ def order(
     body = {"template": document, "parameters": sent, **({} if stack else {"mode": mode})}
     intent = Intent.of(uuid4().hex, document, not_secure(document, sent), mode)
     return Order(vm, deployment, body, intent)
-
-
-def deployment_of(vm: VmId, deployment_name: str | None, *, stack: bool = False) -> DeploymentId:
-    """Return the deployment of a VM: the one named, or ``{vm}-deployment``."""
-    name = checked_deployment_name(f"{vm.name}-deployment" if deployment_name is None else deployment_name)
-    return DeploymentId(vm.subscription, vm.resource_group, name, stack)
 
 
 def _custom_data(

@@ -195,7 +195,7 @@ class Poller:
             _, entry, tracked = heapq.heappop(self._agenda)
             if entry != tracked.entry:  # it was brought forward since
                 continue
-            tracked.scheduled = tracked.wanted
+            tracked.scheduled = tracked.wanted or tracked.machine.driven
             if tracked.scheduled:
                 poll = asyncio.create_task(self._poll(tracked))
                 self._polls.add(poll)
@@ -233,7 +233,7 @@ class Poller:
             response = await self._send(step)
         except TransportError as error:
             return machine.missed(error, self._now()), error
-        error_status = response.status >= HTTPStatus.BAD_REQUEST
+        error_status = response.status >= HTTPStatus.BAD_REQUEST and machine.is_trouble(response)
         what = f"The state of the {machine.about} could not be read"
         trouble = error_for(what, step, response, vm=machine.about.resource) if error_status else None
         return machine.receive(response, self._now()), trouble

@@ -126,14 +126,17 @@ class Session:
         return Moment(self._clock.monotonic(), self._clock.utcnow(), random.random())  # noqa: S311 - jitter
 
     def _say_what_goes_on(self) -> None:
-        """Leaving is no stopping: name what goes on in Azure, so that nobody is surprised by a bill."""
-        going_on = [str(operation.about) for operation in self.outstanding]
-        if going_on:
-            more = f" and {len(going_on) - _NAMED_AT_THE_END} more" if len(going_on) > _NAMED_AT_THE_END else ""
-            named = ", ".join(going_on[:_NAMED_AT_THE_END]) + more
-            counted = "1 operation" if len(going_on) == 1 else f"{len(going_on)} operations"
-            _log.warning(
-                "%s had not ended when last read, and may go on in Azure: %s. Their tokens are in client.outstanding",
-                counted,
-                named,
-            )
+        """Leaving is no stopping, except of what is driven from here: name both, so that nobody is surprised by a bill."""
+        driven = [operation for operation in self.outstanding if operation.driven]
+        others = [operation for operation in self.outstanding if not operation.driven]
+        for operations, fate in ((others, "may go on in Azure"), (driven, "stops here until it is resumed")):
+            if operations:
+                _log.warning("%s, and %s. A token is in client.outstanding", _counted(operations), fate)
+
+
+def _counted(operations: list[Operation[Any]]) -> str:
+    """Return how many operations there are, and the names of some."""
+    named = ", ".join(str(operation.about) for operation in operations[:_NAMED_AT_THE_END])
+    more = f" and {len(operations) - _NAMED_AT_THE_END} more" if len(operations) > _NAMED_AT_THE_END else ""
+    counted = "1 operation" if len(operations) == 1 else f"{len(operations)} operations"
+    return f"{counted} had not ended when last read ({named}{more})"

@@ -15,6 +15,7 @@ from azvm_async.protocol.template import checked_template
 
 Source = Mapping[str, Any] | str | PathLike[str]
 
+_LONGEST_NAME = 255
 _BESIDE_STRINGS = re.compile(r'(?P<kept>"(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'(?P<kept>"(?:\\.|[^"\\])*")|,(?=\s*[\]}])', re.DOTALL)
 
@@ -36,8 +37,7 @@ def template_of(source: Source) -> Mapping[str, Any]:
         return checked_template(source)
     if not isinstance(source, str | PathLike):
         raise InvalidRequest(f"A template is a dict, or the path of a file, not a {type(source).__name__}")
-    if Path(source).suffix.lower() == ".bicep":
-        raise InvalidRequest(f"{source} is Bicep; 'az bicep build --file {source}' makes the JSON of it")
+    _check_path(source)
     try:
         return checked_template(_file(source))
     except InvalidRequest as error:
@@ -65,6 +65,7 @@ def parameters_of(source: Source | None) -> dict[str, Mapping[str, Any]]:
         raise InvalidRequest("Parameters are named by a str")
     if not isinstance(source, str | PathLike):
         raise InvalidRequest(f"Parameters are a dict, or the path of a file, not a {type(source).__name__}")
+    _check_path(source)
     document = _file(source)
     found = document.get("parameters") if isinstance(document, Mapping) else None
     if not isinstance(found, Mapping) or not all(_is_wired(value) for value in found.values()):
@@ -81,6 +82,8 @@ def text_of(source: str | PathLike[str], what: str) -> str:
         When it is neither, or the file can't be read.
     """
     if isinstance(source, str):
+        if source.isprintable() and len(source) < _LONGEST_NAME and Path(source).is_file():
+            raise InvalidRequest(f"{what} is the name of a file; pathlib.Path({source!r}) means its content")
         return source
     if isinstance(source, PathLike):
         return _read(source)
@@ -97,6 +100,18 @@ def parse(text: str) -> Any:
     """
     # ARM takes line breaks within strings, so they are taken here.
     return json.loads(_TRAILING_COMMA.sub(_blank, _BESIDE_STRINGS.sub(_blank, text)), strict=False)
+
+
+def _check_path(source: str | PathLike[str]) -> None:
+    """Refuse what is no path of a JSON file; text is not shown, for it may hold a password."""
+    text = str(source)
+    if isinstance(source, str) and (text.lstrip().startswith(("{", "[")) or "\n" in text):
+        raise InvalidRequest(
+            "This is a text, where a dict or the path of a file is asked for: json.loads makes a dict of it"
+        )
+    if Path(text).suffix.lower() in {".bicep", ".bicepparam"}:
+        command = "build" if text.lower().endswith(".bicep") else "build-params"
+        raise InvalidRequest(f"{source} is Bicep; 'az bicep {command} --file {source}' makes the JSON of it")
 
 
 def _blank(match: re.Match[str]) -> str:

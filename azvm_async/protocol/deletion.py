@@ -105,7 +105,8 @@ class Deletion:
     @property
     def progress(self) -> ResourceProgress:
         """How far it has come."""
-        return ResourceProgress(self.what.id, type_of(self.what.id), short_name(self.what.id), self.state.value)
+        state = "Held" if self.held and self.state is State.WAITING else self.state.value
+        return ResourceProgress(self.what.id, type_of(self.what.id), short_name(self.what.id), state)
 
     @property
     def why_left(self) -> Left:
@@ -190,7 +191,9 @@ class Deletion:
         return replace(self, operation=None, tries=self.tries + 1)._held(fault, patience, now)
 
     def _refused(self, fault: Fault, status: int, response: Response, now: Moment) -> "Deletion":
-        if not _may_pass(fault, status):
+        if self.what.kept_by is not None:
+            fault = replace(fault, message=f"{fault.message} ({short_name(self.what.kept_by)} needs it, and stays)")
+        if self.what.kept_by is not None or not _may_pass(fault, status):
             return replace(self, fault=fault, state=State.LEFT)
         return self._held(fault, self.patience.read(response, now), now)
 

@@ -105,6 +105,8 @@ class Deployed:
         Seconds that Azure took.
     correlation_id : str or None
         Finds the deployment in Azure's activity log.
+    kept : bool
+        Whether nothing was deployed, for the VM was there: then the rest is of an older deployment, or empty.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Deployed:
     resources: tuple[str, ...] = ()
     duration: float | None = None
     correlation_id: str | None = None
+    kept: bool = False
 
     @classmethod
     def of(cls, document: Mapping[str, Any], name: str) -> "Deployed":
@@ -159,7 +162,9 @@ class DeploymentFailure(Failure):
     def error(self, about: About) -> OperationFailed:
         """Return a new error for one waiter."""
         if self.status == CANCELED:
-            return Failure.error(self, about)
+            error = Failure.error(self, about)
+            error.advice = "What it had begun to create may be there: 'client.deprovision(name)' removes it"
+            return error
         first, *others = self.causes or (Cause(self.fault.code, self.fault.message, None),)
         where = f" at {short_name(first.resource)}" if first.resource else ""
         more = f" ({len(others)} more in '.causes')" if others else ""

@@ -132,6 +132,7 @@ class Deprovision:
     kind: ClassVar[str] = "deprovision"
     version: ClassVar[int] = 1
     warning: ClassVar[None] = None
+    driven: ClassVar[bool] = True
 
     about: About
     url: str = field(repr=False)
@@ -198,6 +199,12 @@ class Deprovision:
             return self._surveyed(response, now)
         except Unreadable:
             return replace(self, patience=self.patience.missed(Miss.UNREADABLE, self.about, response, now))
+
+    def is_trouble(self, response: Response) -> bool:
+        """See :meth:`Machine.is_trouble`: a refused deletion is an answer, and so is that something is not there."""
+        if self._current is not None:
+            return miss_of(response) is Miss.TRANSIENT
+        return self.survey.next is not None and _miss_of(self.survey.next, response) is not None
 
     def missed(self, error: TransportError, now: Moment) -> "Deprovision":
         """See :meth:`Machine.missed`."""

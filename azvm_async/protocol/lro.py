@@ -91,6 +91,7 @@ class Lro:
     version: ClassVar[int] = 1
     warning: ClassVar[None] = None
     progress: ClassVar[tuple[()]] = ()
+    driven: ClassVar[bool] = False
     identity: ClassVar[None] = None
 
     about: About
@@ -130,6 +131,10 @@ class Lro:
             return self._fetched(response, now) if self.fetching else self._waited(response, now)
         except Unreadable:
             return self._missed(Miss.UNREADABLE, response, now)
+
+    def is_trouble(self, response: Response) -> bool:  # noqa: ARG002
+        """See :meth:`Machine.is_trouble`."""
+        return True
 
     def missed(self, error: TransportError, now: Moment) -> "Lro":
         """See :meth:`Machine.missed`."""

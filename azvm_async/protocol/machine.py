@@ -45,7 +45,8 @@ class ResourceProgress:
         ARM id, type such as ``Microsoft.Network/networkInterfaces``, and name.
     state : str
         ``Running``, ``Succeeded``, ``Failed``, ``Canceled`` or another word of Azure's for what is being created;
-        ``Waiting``, ``Deleting``, ``Deleted`` or ``Left`` for what is being deleted.
+        ``Waiting``, ``Held`` (it was refused, and is tried again), ``Deleting``, ``Deleted`` or ``Left`` for what is being
+        deleted.
     since : datetime or None
         When the state began, zone-aware, where Azure tells.
     """
@@ -107,6 +108,8 @@ class Machine(Protocol):
 
     kind: ClassVar[str]
     version: ClassVar[int]
+    driven: ClassVar[bool]
+    """Whether it goes on only while it is driven from here, as a removal does, and not by itself in Azure."""
 
     @property
     def about(self) -> About:
@@ -151,6 +154,9 @@ class Machine(Protocol):
         StatusUnreadable, ProtocolError
             When the answer can't be read and another try is pointless; this state stays the true one.
         """
+
+    def is_trouble(self, response: Response) -> bool:
+        """Tell whether an error status, to what is due, says that the state could not be read; it may be an answer."""
 
     def missed(self, error: TransportError, now: Moment) -> Self:
         """Return the state after a request that brought no answer; raises as :meth:`receive` does."""

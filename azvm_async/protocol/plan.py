@@ -17,6 +17,7 @@ from azvm_async.protocol.ownership import MACHINES, Verdict, is_extension, paren
 from azvm_async.protocol.survey import Survey, disks_of
 from azvm_async.protocol.urls import with_query
 
+_STAYING = {Verdict.OLDER, Verdict.NEWER, Verdict.PARENT_STAYS}
 _UNMANAGED = {"unmanageAction.Resources": "delete", "unmanageAction.ResourceGroups": "detach"}
 
 
@@ -48,6 +49,8 @@ class Deletable:
         Lower-case ids of what must have been dealt with before.
     used_by : frozenset of str
         Those among them that hold it: while one of them stays, so does this.
+    kept_by : str, optional
+        What stays, and depends on it: if it is refused for a while, that is for ever.
     disks : JSON or None
         Of a VM: what to change in it first, so that its disks go with it whatever becomes of this process.
     """
@@ -57,6 +60,7 @@ class Deletable:
     after: frozenset[str] = frozenset()
     used_by: frozenset[str] = frozenset()
     disks: str | None = None
+    kept_by: str | None = None
 
     @property
     def key(self) -> str:
@@ -181,18 +185,21 @@ def _resources(survey: Survey, ours: list[str]) -> Iterable[Deletable]:
     """Return what is ours with its order: extensions first, then VMs, then the rest, users before what they use."""
     machines = frozenset(key for key in ours if type_of(key) == MACHINES)
     first = frozenset(key for key in ours if is_extension(key))
-    users = _users(survey, frozenset(ours))
+    staying = frozenset(key for key in survey.facts.targets if survey.facts.verdict(key) in _STAYING)
+    users = _users(survey, frozenset(ours) | staying)
     for key in ours:
         held = key not in first | machines
-        used_by = users.get(key, frozenset()) - first if held else frozenset()
+        depending = users.get(key, frozenset()) - first
+        used_by = depending - staying if held else frozenset()
         after = used_by | machines | first if held else first if key in machines else frozenset()
         disks = _disks_to_bind(survey, key) if key in machines else None
         resource = survey.facts.targets[key]
-        yield Deletable(resource, survey.resource_url(resource), after, used_by, disks)
+        kept_by = min(depending & staying, default=None)
+        yield Deletable(resource, survey.resource_url(resource), after, used_by, disks, kept_by)
 
 
 def _users(survey: Survey, ours: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Return, for each of ours, which of ours depend on it, and the VM whose disk it is."""
+    """Return, for each of these, which of them depend on it, and the VM whose disk it is."""
     users: dict[str, frozenset[str]] = {}
     for record in survey.records.values():
         for dependent in objects(within(record, "properties").get("dependencies")):

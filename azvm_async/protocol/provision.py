@@ -102,6 +102,7 @@ class Provision:
     kind: ClassVar[str] = "provision"
     version: ClassVar[int] = 1
     warning: ClassVar[None] = None
+    driven: ClassVar[bool] = False
 
     about: About
     url: str = field(repr=False)
@@ -147,6 +148,10 @@ class Provision:
             return self._listing(response, now)
         except (Unreadable, ProtocolError):
             return self._unlisted(response, now)
+
+    def is_trouble(self, response: Response) -> bool:
+        """See :meth:`Machine.is_trouble`: a VM that was kept needs no deployment."""
+        return not (self.kept and response.status == HTTPStatus.NOT_FOUND)
 
     def missed(self, error: TransportError, now: Moment) -> "Provision":
         """See :meth:`Machine.missed`."""
@@ -274,7 +279,9 @@ class Provision:
         known = self.known | set(created)
         done = sum(each.state == SUCCEEDED for each in progress)
         percent = min(_ALMOST, max(self.percent_complete or 0.0, round(100.0 * done / len(known)))) if known else None
-        return replace(self, progress=progress, percent_complete=percent, known=known, pages=(), listed=listed)
+        status = "Running" if progress and self.status == "Accepted" else self.status
+        state = replace(self, status=status, progress=progress, percent_complete=percent)
+        return replace(state, known=known, pages=(), listed=listed)
 
     def _listed(self, response: Response, now: Moment) -> "Provision":
         """Go on after the last page: to the end, to the deployment, or to the next turn."""
@@ -322,7 +329,7 @@ class Provision:
     def kept_as(self, document: Mapping[str, Any] | None) -> "Provision":
         """Return the end of a deployment that was not made, for the VM was there: with what an older one brought."""
         told = document if document and ending(document) == SUCCEEDED else {}
-        return self._ended(Success(Deployed.of(told, self._name)))
+        return self._ended(Success(replace(Deployed.of(told, self._name), kept=True)))
 
     def _ended(self, outcome: Outcome) -> "Provision":
         percent = 100.0 if isinstance(outcome, Success) else self.percent_complete

@@ -88,6 +88,7 @@ class RunCommand:
     kind: ClassVar[str] = "run_command"
     version: ClassVar[int] = 1
     progress: ClassVar[tuple[()]] = ()
+    driven: ClassVar[bool] = False
     identity: ClassVar[None] = None
 
     about: About
@@ -129,6 +130,10 @@ class RunCommand:
         if self.phase is Phase.DELETING:
             return self._deleted(response, now)
         return self._read(response, now)
+
+    def is_trouble(self, response: Response) -> bool:
+        """See :meth:`Machine.is_trouble`: that it is gone is what its deletion asked for."""
+        return self.phase is not Phase.DELETING or response.status != HTTPStatus.NOT_FOUND
 
     def missed(self, error: TransportError, now: Moment) -> "RunCommand":
         """See :meth:`Machine.missed`."""

@@ -1,6 +1,7 @@
 """Deprovisioning through the client: all that a deployment created goes, and nothing else."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -421,3 +422,45 @@ async def test_deployment_that_is_not_known_everywhere_yet_is_asked_for_again(ar
         way.lags = True
         await client.deprovision("new").result()
     assert rules_id("one") not in arm.resources()
+
+
+async def test_removal_goes_on_although_nobody_holds_its_handle(
+    client: AzureVMClient, arm: Emulator, clock: VirtualClock
+):
+    before = arm.resources()
+    await client.provision("new", EXAMPLE, KEY).result()
+    await client.deprovision("new")
+    await clock.sleep(300)
+    assert (arm.resources(), arm.deployments()) == (before, [])
+
+
+async def test_leaving_tells_that_a_removal_stops(client: AzureVMClient, caplog: pytest.LogCaptureFixture):
+    await client.provision("new", template(rules("one"))).result()
+    await client.deprovision("new")
+    await client.close()
+    assert "(deprovision of new), and stops here until it is resumed" in caplog.text
+
+
+async def test_what_a_vm_that_stays_needs_is_left_without_waiting(client, arm: Emulator, clock: VirtualClock):
+    arm.add_vm("new")
+    await clock.sleep(10)
+    await client.provision("new", template(*vm("new"))).result()
+    began = clock.monotonic()
+    with pytest.raises(DeprovisionIncomplete, match="new needs it, and stays"):
+        await client.deprovision("new").result()
+    assert clock.monotonic() - began < 60
+
+
+async def test_what_is_held_is_shown_as_held(client: AzureVMClient, arm: Emulator):
+    await client.provision("new", template(rules("one"))).result()
+    arm.refuse_delete("*/one", "NicReservedForAnotherVm", "Try again in 180 seconds.", status=400, times=3)
+    operation = await client.deprovision("new")
+    assert "Held" in {each.state async for update in operation.updates() for each in update.resources}
+
+
+async def test_removal_makes_no_noise(client: AzureVMClient, arm: Emulator, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    await client.provision("new", template(rules("one"))).result()
+    arm.refuse_delete("*/one", "InUse", "Not yet.", status=400, times=2)
+    await client.deprovision("new").result()
+    assert "could not be read" not in caplog.text

@@ -17,6 +17,7 @@ from azvm_async import (
     OperationCanceled,
     RequestRefused,
     VirtualClock,
+    WaitTimeout,
 )
 from azvm_async.emulator import Emulator
 
@@ -103,6 +104,8 @@ DECLARES = template(parameters={"size": {"type": "string", "allowedValues": ["sm
         ({"template": RULES, "mode": "Gentle"}, "'Incremental' and 'Complete'"),
         ({"template": RULES, "if_exists": "replace"}, "'update', 'keep' can"),
         ({"template": RULES, "deployment_name": "a/b"}, "not the name of a deployment"),
+        ({"template": RULES, "mode": "Complete", "stack": True}, "is not for a stack"),
+        ({"template": DECLARES}, "new: The template needs"),
     ],
 )
 async def test_mistake_is_refused_before_any_request(client: AzureVMClient, arm: Emulator, arguments, words: str):
@@ -353,3 +356,21 @@ async def test_stack_tells_its_progress(client: AzureVMClient):
 
 def test_template_is_one_that_arms_own_tools_take():
     assert SCHEMA in EXAMPLE.read_text()
+
+
+async def test_time_out_is_told_as_it_was_asked_for(client: AzureVMClient):
+    with pytest.raises(WaitTimeout, match=r"did not end within 5 s"):
+        await client.provision("new", EXAMPLE, KEY).result(timeout=5)
+
+
+async def test_time_out_before_there_is_a_handle_points_to_what_is_outstanding(client: AzureVMClient):
+    with pytest.raises(WaitTimeout, match=r"client\.outstanding"):
+        await client.provision("new", EXAMPLE, KEY).result(timeout=0.5)
+
+
+async def test_loser_of_a_race_is_told_that_nothing_of_it_is_sent(client, caplog: pytest.LogCaptureFixture):
+    secret = template(rules("one"), parameters={"password": {"type": "securestring"}})
+    await asyncio.gather(
+        *(client.provision("new", secret, {"password": each}).result() for each in ("first", "second"))
+    )
+    assert "no new value of a secure parameter" in caplog.text

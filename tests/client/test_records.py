@@ -1,6 +1,5 @@
 """What the client makes of a deployment's record, or of there being none, before it sends anything."""
 
-import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -71,10 +70,9 @@ async def test_what_is_being_deleted_is_not_adopted(clock: VirtualClock, word: s
 
 
 async def test_who_adopts_is_told_that_no_secret_is_sent(clock: VirtualClock, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO)
     async with world(clock, record("Running", TAGS)).client() as client:
         await client.provision("new", RULES)
-    assert "no new secure values" in caplog.text
+    assert "no new value of a secure parameter" in caplog.text
 
 
 async def test_keep_follows_what_is_running_of_the_same_intent(clock: VirtualClock):
@@ -97,7 +95,7 @@ async def test_keep_brings_outputs_of_a_deployment_that_succeeded_only(clock: Vi
     script = world(clock, record(word, tags), HEALTHY)
     async with script.client() as client:
         deployed = await client.provision("new", RULES, if_exists="keep").result()
-    assert (deployed, methods(script)) == (Deployed("new-deployment", outputs), {"GET"})
+    assert (deployed, methods(script)) == (Deployed("new-deployment", outputs, kept=True), {"GET"})
 
 
 @pytest.mark.parametrize("code", ["DeploymentNotFound", "DeploymentStackNotFound", "ResourceNotFound", "notFound"])

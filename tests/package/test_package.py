@@ -69,4 +69,5 @@ def test_type_checkers_tell_a_plan_from_a_removal():
     assert kinds == [
         azvm_async.Submission[azvm_async.DeprovisionPlan],
         azvm_async.Submission[azvm_async.Deprovisioned],
+        azvm_async.Submission[azvm_async.Deprovisioned | azvm_async.DeprovisionPlan],
     ]

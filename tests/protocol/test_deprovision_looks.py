@@ -267,3 +267,11 @@ def test_vm_that_can_not_be_read_is_left_for_its_disks_would_be_forgotten(*, ass
     report = ended(group, assume_owned=assume_owned).report
     assert VM in {each.id for each in report.left if "its disks are not known" in each.reason}
     assert VM.lower() in group.things
+
+
+def test_vm_that_can_not_be_read_is_looked_at_again():
+    group = usual()
+    machine = until(group, lambda request: request.method == "GET" and "/vm1?" in request.url)
+    for _ in range(2):  # it is asked for twice in one survey
+        machine = machine.receive(answer(403), NOW)
+    assert driven(machine, group)[0].outcome.status == "Succeeded"

@@ -94,7 +94,8 @@ def test_our_request_id_is_told_where_azures_is_unknown():
 
 @kinds
 def test_an_errors_text_ends_with_its_advice(kind):
-    assert str(made(kind)).endswith(kind.advice)
+    error = made(kind)
+    assert str(error).endswith(error.advice)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {AzureVMError, RequestRefused, InvalidRequest}])

@@ -1,5 +1,7 @@
 """Deployments of other kinds: what was kept rather than deployed, what was found, and stacks."""
 
+from dataclasses import replace
+
 import pytest
 
 from azvm_async.errors import (
@@ -42,7 +44,7 @@ KEPT = {word.lower(): document(word, VM) for word in ("Running", "Deleting", "Fa
 def test_what_was_kept_brings_what_an_older_deployment_brought_if_that_succeeded(name: str):
     state = provision.found(PROVISION, DEPLOYMENT_URL, NOW, kept=True).kept_as(KEPT[name])
     brought = Deployed.of(KEPT[name], "") if name == "succeeded" else Deployed("vm1-deployment")
-    assert state.outcome == Success(brought)
+    assert state.outcome == Success(replace(brought, kept=True))
 
 
 @pytest.mark.parametrize("record", KEPT.values(), ids=KEPT)
@@ -54,7 +56,7 @@ def test_what_was_kept_ends_the_same_when_it_is_resumed(record):
 
 def test_what_was_kept_without_any_deployment_ends_the_same_when_it_is_resumed():
     ended = provision.found(PROVISION, DEPLOYMENT_URL, NOW, kept=True).kept_as(None)
-    assert ended.outcome == Success(Deployed("vm1-deployment"))
+    assert ended.outcome == Success(Deployed("vm1-deployment", kept=True))
     assert fed(tokens.load(tokens.dump(ended), ENDPOINT, LATER), [answer(404)]).outcome == ended.outcome
 
 

@@ -151,10 +151,11 @@ def nesting(root=None, inner=None):
         ({}, {"correlation": CORRELATION.upper()}),
         ({"more": ran("12:10:00", "PT10M")}, {"correlation": ANOTHER, "more": ran("12:05:00", "PT5M")}),
         ({"more": ran("12:10:00", "PT10M")}, {"correlation": ANOTHER, "more": ran("12:10:00.9", "PT5M")}),
+        ({"more": ran("12:10:00", "PT10M")}, {"correlation": ANOTHER, "more": ran("12:05:00", "PT5M0.9S")}),
         ({}, {"correlation": ""}),
         ({"correlation": ""}, {}),
     ],
-    ids=["same id", "same time", "rounded time", "nested tells nothing", "root tells nothing"],
+    ids=["same id", "same time", "rounded end", "rounded beginning", "nested tells nothing", "root tells nothing"],
 )
 def test_nested_deployment_of_the_roots_run_is_believed(root, inner):
     survey, _ = surveyed(nesting(root, inner))

@@ -183,7 +183,25 @@ def test_what_are_neither_parameters_nor_a_file_is_refused(source):
 
 
 def test_text_is_itself_even_where_it_looks_like_a_path():
-    assert text_of("/etc/hosts", "custom_data") == "/etc/hosts"
+    assert text_of("/no/such/file", "custom_data") == "/no/such/file"
+
+
+def test_text_that_names_a_file_is_not_sent_in_its_place(written):
+    with pytest.raises(InvalidRequest, match=r"pathlib\.Path"):
+        text_of(str(written("#cloud-config\n")), "custom_data")
+
+
+@pytest.mark.parametrize("read", [template_of, parameters_of])
+def test_json_text_is_no_path_and_is_not_shown(read):
+    with pytest.raises(InvalidRequest, match=r"json\.loads") as refused:
+        read('{"adminPassword": "hunter2"}')
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "command"), [("main.bicep", "build "), ("main.bicepparam", "build-params ")])
+def test_bicep_is_told_how_it_becomes_json(name: str, command: str):
+    with pytest.raises(InvalidRequest, match=f"az bicep {command}"):
+        parameters_of(name)
 
 
 def test_text_is_read_from_a_path(written):

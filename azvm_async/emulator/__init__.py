@@ -8,8 +8,10 @@ a server on top (:mod:`~azvm_async.emulator.server`). It shares nothing with the
 that the two cannot share a mistake.
 """
 
+from azvm_async.emulator import faults
 from azvm_async.emulator.door import Received
+from azvm_async.emulator.effects import Effect
 from azvm_async.emulator.emulator import AccessToken, Credential, Emulator
 from azvm_async.emulator.settings import Durations
 
-__all__ = ["AccessToken", "Credential", "Durations", "Emulator", "Received"]
+__all__ = ["AccessToken", "Credential", "Durations", "Effect", "Emulator", "Received", "faults"]

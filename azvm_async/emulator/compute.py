@@ -9,7 +9,7 @@ from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, location_of
 from azvm_async.emulator.documents import instance_view, machine_document, overlaid
 from azvm_async.emulator.in_use import permit
-from azvm_async.emulator.injected import next_failure, refuse_if_wanted
+from azvm_async.emulator.injected import next_action_failure, next_failure, refuse_action_if_wanted, refuse_if_wanted
 from azvm_async.emulator.model import Document, Kind, Operation, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import accepted, begin, gone, nothing, preempt, tracking
 from azvm_async.emulator.routing import Handler, Route
@@ -90,29 +90,34 @@ def simulate_eviction(world: World, call: Call) -> Response:
     machine = named(world, call)
     _refuse_while_deleting(machine)
     begin(world, call.now.monotonic, _EVICTION, machine, world.settings.durations.eviction)
+    world.chronicle.note("simulateEviction", machine.path)
     return Response(204)
 
 
 def act(verb: str) -> Handler:
     """Return the handler of an action on a VM's power."""
-    action = power.ACTIONS[verb]
-    kind = Kind(verb, lambda _, operation: _end_action(operation, action), nothing)
 
     def handler(world: World, call: Call) -> Response:
-        machine = named(world, call)
-        idle = machine.operation is None or not machine.operation.running
-        unchanged = idle and action.to is not None and machine.power_state == power.after(action, machine.power_state)
-        durations = world.settings.durations
-        quick = unchanged and verb != "restart"
-        seconds = durations.unchanged if quick else action.seconds(durations)
-        operation = take_over(world, call.now.monotonic, machine, kind, seconds)
-        machine.power_state = power.meanwhile(action, machine.power_state)
-        machine.hibernated = call.asks("hibernate") if verb == "deallocate" else machine.hibernated and verb != "start"
-        if action.interrupts:
-            run_commands.interrupt(world, machine, call.now.monotonic)
-        return accepted(world, call, operation)
+        hibernate = verb == "deallocate" and call.asks("hibernate")
+        return accepted(world, call, perform(world, named(world, call), verb, call.now.monotonic, hibernate=hibernate))
 
     return handler
+
+
+def perform(world: World, machine: VirtualMachine, verb: str, now: float, *, hibernate: bool = False) -> Operation:
+    """Let an action on a VM's power begin."""
+    refuse_action_if_wanted(world, machine.path, verb)
+    action = power.ACTIONS[verb]
+    seconds = _seconds(world, machine, verb)
+    operation = take_over(world, now, machine, _KINDS[verb], seconds)
+    operation.doom = next_action_failure(world, machine.path, verb)
+    operation.before = power.at_rest(machine.power_state), machine.hibernated
+    world.chronicle.note(verb, machine.path)
+    machine.power_state = power.meanwhile(action, machine.power_state)
+    machine.hibernated = hibernate if verb == "deallocate" else machine.hibernated and verb != "start"
+    if action.interrupts:
+        run_commands.interrupt(world, machine, now)
+    return operation
 
 
 def named(world: World, call: Call) -> VirtualMachine:
@@ -144,6 +149,7 @@ def _create(world: World, group: ResourceGroup, name: str, document: Document, n
     known = machine_documents.checked(world, group, name, document, None)
     refuse_if_wanted(world, f"{group.path}/providers/{machine_documents.TYPE}/{name}")
     machine = world.add_machine(group, name, location, now)
+    world.chronicle.note("create", machine.path)
     machine_documents.adopt(world, machine, known, now)
     seconds = world.settings.durations.create
     operation = take_over(world, now, machine, _CREATION, seconds, provisioning="Creating")
@@ -155,8 +161,17 @@ def _update(world: World, machine: VirtualMachine, document: Document, now: floa
     _refuse_while_deleting(machine)
     known = machine_documents.checked(world, machine.group, machine.name, document, machine)
     operation = take_over(world, now, machine, _UPDATE, world.settings.durations.update)
+    world.chronicle.note("update", machine.path)
     machine_documents.adopt(world, machine, known, now)
     return operation
+
+
+def _seconds(world: World, machine: VirtualMachine, verb: str) -> float:
+    """Return how long an action is going to take: hardly any time when there is nothing to do."""
+    action, durations = power.ACTIONS[verb], world.settings.durations
+    idle = machine.operation is None or not machine.operation.running
+    unchanged = idle and action.to is not None and machine.power_state == power.after(action, machine.power_state)
+    return durations.unchanged if unchanged and verb != "restart" else action.seconds(durations)
 
 
 def _refuse_while_deleting(machine: VirtualMachine) -> None:
@@ -165,9 +180,9 @@ def _refuse_while_deleting(machine: VirtualMachine) -> None:
         raise Refusal(409, "OperationNotAllowed", message)
 
 
-def _end_action(operation: Operation, action: power.Action) -> None:
+def _end_action(world: World, operation: Operation) -> None:  # noqa: ARG001  # one of Kind's ends
     machine: VirtualMachine = operation.target
-    machine.power_state = power.after(action, machine.power_state)
+    machine.power_state = power.after(power.ACTIONS[operation.kind.name], machine.power_state)
     machine.provisioning_state = "Succeeded"
 
 
@@ -180,6 +195,7 @@ def _end_change(world: World, operation: Operation) -> None:  # noqa: ARG001  # 
 def _end_deletion(world: World, operation: Operation) -> None:
     machine: VirtualMachine = operation.target
     machine.group.machines.pop(machine.name.lower(), None)
+    registry.note_gone(world, machine)
     registry.drop_children(world, machine.path.lower())
     disks.dispose(world, machine)
 
@@ -203,6 +219,7 @@ _CREATION = Kind("create", _end_change, _shown)
 _UPDATE = Kind("update", _end_change, _shown)
 _DELETION = Kind("delete", _end_deletion, gone)
 _EVICTION = Kind("simulateEviction", _end_eviction, nothing)
+_KINDS = {verb: Kind(verb, _end_action, nothing) for verb in power.ACTIONS}
 
 ROUTES = (
     Route("GET", MACHINE, get, "LowCostGet"),

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 
 from azvm_async.emulator import (
     action_run,
+    bulk,
     compute,
     deployments,
     gauges,
@@ -24,6 +25,7 @@ from azvm_async.emulator import (
 )
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
+from azvm_async.emulator.faults import Fault
 from azvm_async.emulator.instructions import Instruction, ScriptResult
 from azvm_async.emulator.model import Moment, World
 from azvm_async.emulator.routing import Route, Router
@@ -34,7 +36,18 @@ _POLLS = (
     Route("GET", _OPERATION.format("Microsoft.Compute"), operations.poll, "GetOperation"),
     Route("GET", _OPERATION.format("{namespace}"), operations.poll),
 )
-_ROOMS = (resources, resource_lists, providers, compute, run_commands, action_run, deployments, stacks, generic_routes)
+_ROOMS = (
+    resources,
+    resource_lists,
+    providers,
+    compute,
+    run_commands,
+    action_run,
+    bulk,
+    deployments,
+    stacks,
+    generic_routes,
+)
 _ROUTER = Router([*_POLLS, *(route for room in _ROOMS for route in room.ROUTES)])
 _API_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", re.IGNORECASE)
 
@@ -45,16 +58,14 @@ class Core:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def handle(self, request: Request, now: Moment) -> Response:
-        """Answer a request that comes at ``now``."""
+    def handle(self, request: Request, now: Moment, fault: Fault | None = None, number: int | None = None) -> Response:
+        """Answer a request that comes at ``now``: the one of this number among all, struck by a fault if there is one."""
         operations.settle(self.world, now.monotonic)
+        self.world.chronicle.turn_to(now.monotonic, number)
         call = Call.of(request, now)
         if (granted := identity.answer(self.world, call)) is not None:
             return granted
-        try:
-            answer = self._answer(call)
-        except Refusal as refusal:
-            answer = refusal.response()
+        answer = self._answered(call) if fault is None else fault.strike(self.world, call, self._answered)
         return Response(answer.status, {**self._headers(call), **answer.headers}, answer.body)
 
     def settle(self, now: Moment) -> None:
@@ -73,6 +84,12 @@ class Core:
     def script_ended(self, key: int, result: ScriptResult, now: Moment) -> None:
         """Take in how a script ended."""
         run_commands.script_ended(self.world, key, result, now.monotonic)
+
+    def _answered(self, call: Call) -> Response:
+        try:
+            return self._answer(call)
+        except Refusal as refusal:
+            return refusal.response()
 
     def _answer(self, call: Call) -> Response:
         identity.authenticate(self.world, call)

@@ -38,6 +38,7 @@ def begin(world: World, group: ResourceGroup, name: str, requested: Requested, n
         raise Refusal.being_deleted(group.name)
     deployment = planned(world, group, name, requested, now)
     keep(world, deployment)
+    world.chronicle.note("deploy", deployment.path)
     begin_operation(world, now.monotonic, _EVALUATION, deployment, evaluation(world))
     return deployment
 
@@ -45,6 +46,7 @@ def begin(world: World, group: ResourceGroup, name: str, requested: Requested, n
 def cancel(world: World, deployment: Deployment, now: float) -> None:
     """Let a deployment begin nothing more; what is under way ends by itself."""
     _finish(world, deployment, "Canceled", now)
+    world.chronicle.note("cancel", deployment.path)
     for step in deployment.steps:
         if step.nested is not None and step.nested.active:
             cancel(world, step.nested, now)

@@ -163,11 +163,12 @@ def _shown(world: World, call: Call, deployment: Deployment) -> Document:
     return deployment_document(world, deployment, call.now.monotonic)
 
 
-def _end_deletion(world: World, operation: Operation) -> None:  # noqa: ARG001  # one of Kind's ends
+def _end_deletion(world: World, operation: Operation) -> None:
     deployment: Deployment = operation.target
     known = deployment.group.deployments
     if known.get(deployment.name.lower()) is deployment:
         del known[deployment.name.lower()]
+        world.chronicle.note("delete", deployment.path)
 
 
 def _end_foresight(world: World, operation: Operation) -> None:

@@ -1,4 +1,9 @@
-"""The door to the core: gives it the present, carries out what it asks for, and keeps a record of who came."""
+"""The door to the core: gives it the present, carries out what it asks for, and keeps a record of who came.
+
+Faults of the connection happen here. There is no connection in process: what a client's socket would tell it, a caller is
+told by Python's own errors, ``ConnectionRefusedError`` where nothing was sent and ``ConnectionResetError`` where no
+answer came.
+"""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -6,6 +11,8 @@ from urllib.parse import urlsplit
 from azvm_async.clock import Clock
 from azvm_async.emulator import identity
 from azvm_async.emulator.core import Core
+from azvm_async.emulator.faults import Fault, Refused, ResetAfter, ResetBefore, ResetMidway, Slow
+from azvm_async.emulator.mishaps import Mishaps
 from azvm_async.emulator.model import Moment
 from azvm_async.emulator.scripts import ScriptRunner
 from azvm_async.wire import Request, Response
@@ -37,22 +44,56 @@ class Door:
     ----------
     received : list[Received]
         The requests so far, but for those for tokens.
+    mishaps : Mishaps
+        The faults that wait for them.
     """
 
     def __init__(self, core: Core, clock: Clock) -> None:
         self.received: list[Received] = []
+        self.mishaps = Mishaps()
         self._core = core
         self._clock = clock
         self._runner = ScriptRunner(core, clock)
+        self._shut_until = float("-inf")
 
-    def handle(self, request: Request) -> Response:
+    def fault(self, method: str, path: str) -> Fault | None:
+        """Take the fault, if any, that strikes a request; none does one for a token."""
+        return None if path.lower() in _TOKENS else self.mishaps.next(method, path)
+
+    def handle(self, request: Request, fault: Fault | None = None) -> Response:
         """Answer a request; on an event loop, for scripts run there."""
         with self._clock.working():
             now = Moment.of(self._clock)
-            response = self._core.handle(request, now)
+            response = self._core.handle(request, now, fault, len(self.received))
             self._record(request, response, now)
             self._runner.carry_out(self._core.instructions())
             return response
+
+    async def send(self, request: Request) -> Response:
+        """Answer a request without sockets.
+
+        Raises
+        ------
+        ConnectionRefusedError, ConnectionResetError
+            When a fault would have it so.
+        """
+        if self._clock.monotonic() < self._shut_until:
+            raise _refused()
+        fault = self.fault(request.method, urlsplit(request.url).path)
+        if isinstance(fault, Refused):
+            raise _refused()
+        if isinstance(fault, ResetBefore):
+            raise ConnectionResetError("The connection broke before the request was read.")
+        response = self.handle(request, fault)
+        if isinstance(fault, Slow):
+            await self._clock.sleep(fault.seconds)
+        if isinstance(fault, ResetAfter | ResetMidway):
+            raise ConnectionResetError("The connection broke before all of the answer was sent.")
+        return response
+
+    def shut(self, seconds: float) -> None:
+        """Refuse who comes without socket for so long."""
+        self._shut_until = self._clock.monotonic() + seconds
 
     async def close(self) -> None:
         """Kill what runs."""
@@ -71,8 +112,12 @@ class InProcess:
         self._door = door
 
     async def send(self, request: Request) -> Response:
-        """Answer a request."""
-        return self._door.handle(request)
+        """Answer a request; see :meth:`Door.send`."""
+        return await self._door.send(request)
 
     async def close(self) -> None:
         """Do nothing: the emulator outlives its visitors."""
+
+
+def _refused() -> ConnectionRefusedError:
+    return ConnectionRefusedError("The connection was refused.")

@@ -1,5 +1,6 @@
 """The emulator as its users see it: an async context manager with an endpoint, a credential and a few VMs."""
 
+from collections.abc import Iterable, Mapping
 from random import SystemRandom
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -10,6 +11,9 @@ from azvm_async.emulator.calls import plain_location
 from azvm_async.emulator.core import Core
 from azvm_async.emulator.deployment_model import all_deployments
 from azvm_async.emulator.door import Door, InProcess, Received
+from azvm_async.emulator.effects import Effect
+from azvm_async.emulator.faults import Fault, Refused
+from azvm_async.emulator.mishaps import Pattern
 from azvm_async.emulator.model import Failure, Injected, Moment, VirtualMachine, World
 from azvm_async.emulator.server import Server
 from azvm_async.emulator.settings import Durations, Settings
@@ -36,13 +40,13 @@ class Credential:
     async def get_token(
         self,
         *scopes: str,  # noqa: ARG002  # a token of the emulator is good for everything
-        claims: str | None = None,  # noqa: ARG002
+        claims: str | None = None,
         tenant_id: str | None = None,  # noqa: ARG002
         enable_cae: bool = False,  # noqa: ARG002
         **options: object,  # noqa: ARG002
     ) -> AccessToken:
-        """Return a new token."""
-        token, expiry = identity.issue(self._world, Moment.of(self._clock))
+        """Return a new token, which proves the claims that were asked for."""
+        token, expiry = identity.issue(self._world, Moment.of(self._clock), claims)
         return AccessToken(token, int(expiry.timestamp()))
 
     async def close(self) -> None:
@@ -132,6 +136,12 @@ class Emulator:
         return self._door.received
 
     @property
+    def effects(self) -> list[Effect]:
+        """Every change that was made so far by requests and what they began, in order."""
+        self._core.settle(Moment.of(self.clock))
+        return self._world.chronicle.effects
+
+    @property
     def environment(self) -> dict[str, str]:
         """Environment variables that lead azure-identity's managed identity here, as on a VM."""
         return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.endpoint}
@@ -154,7 +164,7 @@ class Emulator:
 
     async def send(self, request: Request) -> Response:
         """Answer a request without sockets; like the server, only with a token."""
-        return self._door.handle(request)
+        return await self._door.send(request)
 
     def add_resource_group(self, name: str, *, location: str | None = None, subscription: str | None = None) -> str:
         """Add a resource group, and its subscription, where they don't exist; return the group's ARM id."""
@@ -191,18 +201,19 @@ class Emulator:
         return machine.path
 
     def fail(self, resource: str, code: str, message: str, *, times: int = 1, preflight: bool = False) -> None:
-        """Let the next creations of a resource fail, by a deployment or by PUT.
+        """Let the next creations of a resource fail, by a deployment or by PUT, or the next actions on a VM's power.
 
         Parameters
         ----------
         resource : str
             Which ones: type and name as in ids, ``"Microsoft.Compute/virtualMachines/vm1"``, in any case and with ``*``.
+            An action is named by its verb after them, ``"Microsoft.Compute/virtualMachines/*/start"``.
         code, message : str
             The error.
         times : int
-            How many creations.
+            How many creations or actions.
         preflight : bool
-            Whether the resource is refused before anything begins; otherwise the operation that creates it fails.
+            Whether it is refused before anything begins; otherwise the operation fails.
         """
         moment = "preflight" if preflight else "creation"
         self._world.injected.append(Injected(resource.lower(), moment, Failure(code, message), times))
@@ -210,6 +221,55 @@ class Emulator:
     def refuse_delete(self, resource: str, code: str, message: str, *, status: int = 409, times: int = 1) -> None:
         """Let the next so many DELETEs of a resource be refused; which ones is said as in :meth:`fail`."""
         self._world.injected.append(Injected(resource.lower(), "deletion", Failure(code, message), times, status))
+
+    def inject(self, fault: Fault, *, method: str = "*", path: str = "*", times: int = 1) -> None:
+        """Let a fault strike the next requests that match, beside those for tokens.
+
+        Parameters
+        ----------
+        fault : Fault
+            One of :mod:`azvm_async.emulator.faults`. Requests that cannot be struck by it, as a GET by
+            ``AllocationFailed``, do not count.
+        method, path : str
+            Globs of the method and of the path, without the query, in any case: ``"*/virtualMachines/vm1/start"``.
+        times : int
+            How many requests.
+
+        Raises
+        ------
+        ValueError
+            When ``times`` is less than 1, or the server cannot do it; see :class:`~azvm_async.emulator.faults.Refused`.
+        """
+        self._require_possible([fault])
+        self._door.mishaps.script(fault, Pattern(method, path), times)
+
+    def inject_randomly(
+        self, shares: Mapping[Fault, float], *, seed: int = 0, method: str = "*", path: str = "*"
+    ) -> None:
+        """Let faults strike by chance, in place of those that did so far; an empty ``shares`` ends it.
+
+        Parameters
+        ----------
+        shares : Mapping[Fault, float]
+            How many of the requests each fault strikes, from 0 to 1; together 1 at most.
+        seed : int
+            The same seed and the same requests meet the same faults.
+        method, path : str
+            As in :meth:`inject`, whose faults go first.
+
+        Raises
+        ------
+        ValueError
+            When the shares are not such, or the server cannot do it.
+        """
+        self._require_possible(shares)
+        self._door.mishaps.leave_to_chance(shares, Pattern(method, path), seed)
+
+    async def refuse_connections(self, seconds: float) -> None:
+        """Let there be no connection for so long by the clock; connections at rest are closed."""
+        self._door.shut(seconds)
+        if self._server is not None:
+            await self._server.refuse(seconds)
 
     def resources(self) -> list[str]:
         """Return the ids of all VMs and other resources that exist, in the order of their creation in each group."""
@@ -232,3 +292,7 @@ class Emulator:
         """Return the ids of all deployments, those nested in others included."""
         self._core.settle(Moment.of(self.clock))
         return [deployment.path for deployment in all_deployments(self._world)]
+
+    def _require_possible(self, faults: Iterable[Fault]) -> None:
+        if self._server is not None and any(isinstance(fault, Refused) for fault in faults):
+            raise ValueError("a server that listens cannot choose whom to refuse: see refuse_connections")

@@ -37,6 +37,8 @@ def change(world: World, name: ResourceId, api_version: str, document: Document,
     location = _checked(world, name, known, document)
     refuse_if_wanted(world, name.path)
     resource = known or _added(world, name, location, now)
+    if known is not None:
+        world.chronicle.note("update", known.path)
     providers.note(world, resource.type, resource.location, api_version)
     operation = _begin_change(world, resource, document, now)
     operation.doom = next_failure(world, resource.path)
@@ -47,6 +49,7 @@ def update(world: World, resource: Resource, changes: Document, now: float) -> O
     """Change some of what is known of a resource."""
     document = overlaid(resource.document, changes)
     _checked(world, ResourceId.parse(resource.path), resource, document)
+    world.chronicle.note("update", resource.path)
     return _begin_change(world, resource, document, now)
 
 

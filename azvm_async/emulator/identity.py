@@ -4,6 +4,7 @@ On a VM they ask the instance metadata service (IMDS), whose host ``AZURE_POD_ID
 App Service they ask ``IDENTITY_ENDPOINT``. Tokens are opaque, valid here only, and for every resource asked for.
 """
 
+import base64
 from datetime import datetime, timedelta
 
 from azvm_async.emulator.answers import Refusal, error_body
@@ -16,13 +17,18 @@ APP_SERVICE_PATH = "/msi/token"
 _AUTHORITY = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000002"
 
 
-def issue(world: World, now: Moment) -> tuple[str, datetime]:
-    """Return a new token and its expiry, and forget those that have expired."""
+def issue(world: World, now: Moment, claims: str | None = None) -> tuple[str, datetime]:
+    """Return a new token, which proves these claims, and its expiry; forget those that have expired."""
     for token in [token for token, expiry in world.tokens.items() if expiry <= now.utc - timedelta(days=1)]:
         del world.tokens[token]
+        world.challenged.pop(token, None)
     token = f"emulated.{world.secrets.randbytes(32).hex()}"
     expiry = now.utc + timedelta(seconds=world.settings.token_lifetime)
     world.tokens[token] = expiry
+    if world.challenge is not None and claims != world.challenge:
+        world.challenged[token] = world.challenge
+    else:
+        world.challenge = None
     return token, expiry
 
 
@@ -38,14 +44,34 @@ def answer(world: World, call: Call) -> Response | None:
 
 def authenticate(world: World, call: Call) -> None:
     """Refuse a call that brings no valid token."""
-    scheme, _, token = call.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = _token(call)
+    if token is None:
         raise _unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-    expiry = world.tokens.get(token.strip())
+    expiry = world.tokens.get(token)
     if expiry is None:
         raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
     if expiry <= call.now.utc:
         raise _unauthorized("ExpiredAuthenticationToken", f"The access token expired at {expiry.isoformat()}.")
+    if (claims := world.challenged.get(token)) is not None:
+        raise _challenge(claims)
+
+
+def expire(world: World, call: Call) -> None:
+    """Let the token that a call brings expire now."""
+    token = _token(call)
+    if token in world.tokens:
+        world.tokens[token] = call.now.utc
+
+
+def challenge(world: World, claims: str) -> None:
+    """Refuse all tokens that there are, and new ones until one comes that proves these claims."""
+    world.challenge = claims
+    world.challenged = dict.fromkeys(world.tokens, claims)
+
+
+def _token(call: Call) -> str | None:
+    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else None
 
 
 def _granted(world: World, call: Call, *, allowed: bool) -> Response:
@@ -74,3 +100,11 @@ def _invalid(why: str) -> Response:
 def _unauthorized(code: str, message: str) -> Refusal:
     challenge = f'Bearer authorization_uri="{_AUTHORITY}", error="invalid_token", error_description="{message}"'
     return Refusal(401, code, message, {"www-authenticate": challenge})
+
+
+def _challenge(claims: str) -> Refusal:
+    """Return the 401 of Continuous Access Evaluation."""
+    encoded = base64.b64encode(claims.encode()).decode()
+    parameters = f'realm="", authorization_uri="{_AUTHORITY}", error="insufficient_claims", claims="{encoded}"'
+    message = "Continuous access evaluation resulted in challenge with result: InteractionRequired."
+    return Refusal(401, "InvalidAuthenticationToken", message, {"www-authenticate": f"Bearer {parameters}"})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azvm_async.clock import Clock
 from azvm_async.emulator.answers import Refusal
+from azvm_async.emulator.effects import Chronicle
 from azvm_async.emulator.instructions import Instruction  # noqa: TC001  # it is no other sort of import than the rest
 from azvm_async.emulator.links import Links
 from azvm_async.emulator.settings import Settings
@@ -24,6 +25,7 @@ from azvm_async.emulator.signing import Signer
 from azvm_async.wire import Response  # noqa: TC001
 
 if TYPE_CHECKING:
+    from azvm_async.emulator.bulk_model import BulkOperation
     from azvm_async.emulator.deployment_model import Deployment, Stack
 
 Document = dict[str, Any]
@@ -226,6 +228,12 @@ class Operation:
         How it is going to fail when it has come due; ``None``: it will succeed.
     then : callable or None
         Called once when it has ended, however it did, after its effect.
+    request : int or None
+        The request that it is due to.
+    before : tuple or None
+        The power state that a VM has again when an action on it fails, and whether it is hibernated.
+    endless : bool
+        Whether it stays as it is until a newer one takes over.
     """
 
     id: str
@@ -238,6 +246,9 @@ class Operation:
     failure: Failure | None = None
     doom: Failure | None = None
     then: "Callable[[World, Operation], None] | None" = None
+    request: int | None = None
+    before: tuple[str, bool] | None = None
+    endless: bool = False
 
     @property
     def running(self) -> bool:
@@ -291,7 +302,10 @@ class World:
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
         self.deployments: dict[str, Deployment] = {}  # by the id of their status, for those who poll
+        self.bulk: dict[str, BulkOperation] = {}
         self.tokens: dict[str, datetime] = {}
+        self.challenge: str | None = None
+        self.challenged: dict[str, str] = {}
         self.partition = self.new_id()
         self.identity_header = self.secrets.randbytes(16).hex()
         self.gauges: dict[tuple[str, str], tuple[float, float]] = {}
@@ -302,6 +316,7 @@ class World:
         self.children: dict[str, dict[str, Resource]] = {}
         self.locks: dict[str, Resource] = {}
         self.injected: list[Injected] = []
+        self.chronicle = Chronicle()
         self.addresses: dict[str, int] = {}
         self.seen: dict[str, Any] = {}
         self.unregistered: set[tuple[str, str]] = set()

@@ -19,7 +19,7 @@ PREEMPTED = Failure("OperationPreempted", "Operation execution has been preempte
 
 def begin(world: World, now: float, kind: Kind, target: Any, seconds: float) -> Operation:
     """Let an operation on ``target`` begin that ends in so many seconds."""
-    operation = Operation(world.new_id(), kind, target, started=now, due=now + seconds)
+    operation = Operation(world.new_id(), kind, target, started=now, due=now + seconds, request=world.chronicle.request)
     world.operations[operation.id] = operation
     if operation.due != NEVER:
         world.schedule(operation)
@@ -27,19 +27,25 @@ def begin(world: World, now: float, kind: Kind, target: Any, seconds: float) -> 
 
 
 def reschedule(world: World, operation: Operation, due: float) -> None:
-    """Let an operation end at another time than was thought."""
-    operation.due = due
-    world.schedule(operation)
+    """Let an operation end at another time than was thought; one that shall never end does not."""
+    if not operation.endless:
+        operation.due = due
+        world.schedule(operation)
+
+
+def never_end(operation: Operation) -> None:
+    """Let an operation go on for ever, or until a newer one takes over."""
+    operation.due, operation.endless = NEVER, True
 
 
 def settle(world: World, now: float) -> None:
     """End all operations that have come due, in their order, and do what their ends do."""
     for operation in world.due(now):
+        world.chronicle.turn_to(operation.due, operation.request)
         if operation.doom is None:
             succeed(world, operation, operation.due)
         else:
-            operation.target.provisioning_state = "Failed"
-            fail(world, operation, operation.doom, operation.due)
+            _miscarry(world, operation, operation.doom)
 
 
 def succeed(world: World, operation: Operation, now: float) -> None:
@@ -109,6 +115,15 @@ def nothing(world: World, operation: Operation) -> Response:  # noqa: ARG001  # 
 def gone(world: World, operation: Operation) -> Response:  # noqa: ARG001  # one of Kind's results
     """Answer the end of a deletion: 204."""
     return Response(204)
+
+
+def _miscarry(world: World, operation: Operation, doom: Failure) -> None:
+    """End an operation that was not to succeed."""
+    status = "Canceled" if doom == PREEMPTED else "Failed"
+    operation.target.provisioning_state = status
+    if operation.before is not None:
+        operation.target.power_state, operation.target.hibernated = operation.before
+    fail(world, operation, doom, operation.due, status)
 
 
 def _tell(world: World, operation: Operation) -> None:

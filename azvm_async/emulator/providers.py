@@ -1,7 +1,7 @@
 """Resource providers: which types of resources there are, where, and in which API versions.
 
 A table of what is common, and beside it whatever was seen in PUTs: the emulator keeps resources of any type but those
-of Microsoft.Resources, which are rooms of their own. Registration is only noted.
+of Microsoft.Resources, which are rooms of their own. Registration is noted; only bulk operations ask for it.
 """
 
 from collections.abc import Iterator
@@ -137,6 +137,17 @@ def require_emulated(kind: str) -> None:
         raise Refusal(404, "InvalidResourceType", message)
 
 
+def require_registered(world: World, subscription: str, namespace: str) -> None:
+    """Refuse when the subscription's registration with a provider was taken back."""
+    if _key(subscription, namespace) in world.unregistered:
+        code = "MissingSubscriptionRegistration"
+        message = (
+            f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for "
+            "how to register subscriptions."
+        )
+        raise Refusal(409, code, message, details=[{"code": code, "target": namespace, "message": message}])
+
+
 def note(world: World, kind: str, location: str, version: str) -> None:
     """Take in that a resource was put."""
     known = world.seen.get(kind.lower()) or Type(kind, (), ())
@@ -163,14 +174,21 @@ def get(world: World, call: Call) -> Response:
 
 def register(world: World, call: Call) -> Response:
     """Register the subscription with a provider: done at once."""
+    _note(world, call, "register")
     world.unregistered.discard(_key(call.name("subscription"), _named(world, call)))
     return get(world, call)
 
 
 def unregister(world: World, call: Call) -> Response:
     """Take the subscription's registration with a provider back."""
+    _note(world, call, "unregister")
     world.unregistered.add(_key(call.name("subscription"), _named(world, call)))
     return get(world, call)
+
+
+def _note(world: World, call: Call, verb: str) -> None:
+    subscription = world.subscription(call.name("subscription"))
+    world.chronicle.note(verb, f"{subscription.path}/providers/{_named(world, call)}")
 
 
 def _named(world: World, call: Call) -> str:

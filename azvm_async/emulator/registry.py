@@ -73,6 +73,7 @@ def add(world: World, resource: Resource) -> None:
     key = resource.path.lower()
     owner_of(world, key).resources[key] = resource
     world.children.setdefault(resource.parent.lower(), {})[key] = resource
+    world.chronicle.note("create", resource.path)
     if resource.type.lower() == LOCKS:
         world.locks[key] = resource
 
@@ -85,6 +86,7 @@ def drop(world: World, resource: Resource) -> None:
         return
     drop_children(world, key)
     del owner.resources[key]
+    world.chronicle.note("delete", resource.path)
     world.links.drop(key)
     world.locks.pop(key, None)
     world.addresses.pop(key, None)
@@ -92,6 +94,13 @@ def drop(world: World, resource: Resource) -> None:
     del siblings[key]
     if not siblings:
         del world.children[parent]
+
+
+def note_gone(world: World, machine: VirtualMachine) -> None:
+    """Note that a VM is gone, with its run commands."""
+    for command in (machine.run_commands or {}).values():
+        world.chronicle.note("delete", command.path)
+    world.chronicle.note("delete", machine.path)
 
 
 def drop_children(world: World, path: str) -> None:

@@ -53,6 +53,7 @@ def put_group(world: World, call: Call) -> Response:
     tags = string_map(document, "tags")
     group = world.add_group(subscription, call.name("group"), location)
     group.tags = tags
+    world.chronicle.note("update" if known else "create", group.path)
     return Response.with_json(200 if known else 201, group_document(group))
 
 
@@ -67,6 +68,7 @@ def patch_group(world: World, call: Call) -> Response:
     document = call.document()
     if "tags" in document:
         group.tags = string_map(document, "tags")
+        world.chronicle.note("update", group.path)
     return Response.with_json(200, group_document(group))
 
 
@@ -136,8 +138,10 @@ def _end_deletion(world: World, operation: Operation) -> None:
         registry.drop(world, resource)
     for machine in group.machines.values():
         world.links.drop(machine.path.lower())
+        registry.note_gone(world, machine)
     group.machines.clear()
     group.subscription.groups.pop(group.name.lower(), None)
+    world.chronicle.note("delete", group.path)
 
 
 _DELETION = Kind("deleteResourceGroup", _end_deletion, nothing)

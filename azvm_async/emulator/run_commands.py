@@ -97,6 +97,7 @@ def change(world: World, machine: VirtualMachine, name: str, document: Document,
     record = known or _added(machine, name, location)
     if known is not None:
         _renew(world, known, now)
+    world.chronicle.note("update" if known else "create", record.path)
     record.properties, record.tags = shown_properties(properties), tags
     record.visible = now + world.settings.durations.instance_view
     record.operation = begin(world, now, _EXECUTION, record, NEVER)
@@ -131,6 +132,7 @@ def script_started(world: World, key: int, now: float) -> None:
     if (record := world.scripts.get(key)) is None:
         return
     record.state, record.started = "Running", now
+    _note_run(world, record, now)
     if _asynchronous(record):
         _end_operation_soon(world, record, now)
 
@@ -220,8 +222,15 @@ def _end_execution(world: World, operation: Operation) -> None:  # noqa: ARG001 
         operation.failure = Failure("RunCommandScriptFailed", message)
 
 
-def _end_deletion(world: World, operation: Operation) -> None:  # noqa: ARG001  # one of Kind's ends
+def _note_run(world: World, record: RunCommand, now: float) -> None:
+    """Note that a script runs; that of the older action has no resource but the VM."""
+    world.chronicle.turn_to(now, record.operation.request if record.operation else None)
+    world.chronicle.note("run", record.machine.path if record is record.machine.action_run else record.path)
+
+
+def _end_deletion(world: World, operation: Operation) -> None:
     record: RunCommand = operation.target
+    world.chronicle.note("delete", record.path)
     (record.machine.run_commands or {}).pop(record.name.lower(), None)
 
 

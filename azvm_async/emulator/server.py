@@ -1,14 +1,23 @@
-"""The loopback server: HTTP outside, the door inside. The emulator's only place that knows aiohttp."""
+"""The loopback server: HTTP outside, the door inside. The emulator's only place that knows aiohttp.
+
+Faults of the connection happen to real ones: the socket is closed with a reset, in the middle of an answer if need be.
+"""
+
+import asyncio
+import socket
+import struct
 
 from aiohttp import web
 
 from azvm_async.clock import Clock
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.door import Door
+from azvm_async.emulator.faults import Fault, ResetAfter, ResetBefore, ResetMidway, Slow
 from azvm_async.wire import Request, Response, joined
 
 _HOST = "127.0.0.1"
 _NAMES = {_HOST, "localhost"}
+_AT_ONCE = struct.pack("ii", 1, 0)
 _LARGEST_BODY = 4 * 1024 * 1024
 _TOO_LARGE = Refusal(413, "RequestContentTooLarge", "The request is larger than 4 MB.").response()
 
@@ -27,6 +36,9 @@ class Server:
     def __init__(self, door: Door, clock: Clock) -> None:
         self._door = door
         self._clock = clock
+        self._port = 0
+        self._at_work: set[web.RequestHandler] = set()
+        self._outage: asyncio.Task[None] | None = None
         # No access log: it would write signed URLs into the logs of who uses this in a program of his own.
         self._runner = web.ServerRunner(
             web.Server(self._answer, access_log=None), handle_signals=False, shutdown_timeout=1.0
@@ -46,19 +58,61 @@ class Server:
         except OSError:
             await self._runner.cleanup()
             raise
-        return f"http://{_HOST}:{self._runner.addresses[0][1]}"
+        self._port = self._runner.addresses[0][1]
+        return f"http://{_HOST}:{self._port}"
 
     async def stop(self) -> None:
         """Listen no more, and close all connections."""
+        await self._end_outage()
         await self._runner.cleanup()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def refuse(self, seconds: float) -> None:
+        """Listen no more for so long; connections at rest are closed, those at work when they are done."""
+        await self._end_outage()
+        if self._runner.server is None:  # it doesn't listen anyway
+            return
+        for site in self._runner.sites:
+            await site.stop()
+        for connection in self._runner.server.connections:
+            if connection in self._at_work:
+                connection.close()  # when its answer is sent
+            else:
+                connection.force_close()
+        self._outage = asyncio.create_task(self._listen_after(seconds))
+
+    async def _listen_after(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
         with self._clock.working():
-            response = _refusal(request)
-            if response is None:
-                body = await _body(request)
-                response = _TOO_LARGE if body is None else self._door.handle(_from_aiohttp(request, body))
-            return web.Response(status=response.status, body=response.body or None, headers=response.headers)
+            await web.TCPSite(self._runner, _HOST, self._port).start()
+
+    async def _end_outage(self) -> None:
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.wait([self._outage])
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._at_work.add(request.protocol)
+        try:
+            with self._clock.working():
+                return await self._answered(request)
+        finally:
+            self._at_work.discard(request.protocol)
+
+    async def _answered(self, request: web.BaseRequest) -> web.Response:
+        response, fault = _refusal(request), None
+        if response is None:
+            fault = self._door.fault(request.method, request.rel_url.raw_path)
+            response = await self._handled(request, fault)
+        if isinstance(fault, Slow):
+            await asyncio.sleep(fault.seconds)
+        answer = web.Response(status=response.status, body=response.body or None, headers=response.headers)
+        return await _broken(request, answer, fault)
+
+    async def _handled(self, request: web.BaseRequest, fault: Fault | None) -> Response:
+        if isinstance(fault, ResetBefore):
+            return Response(204)  # nobody gets it
+        body = await _body(request)
+        return _TOO_LARGE if body is None else self._door.handle(_from_aiohttp(request, body), fault)
 
 
 def _refusal(request: web.BaseRequest) -> Response | None:
@@ -71,6 +125,31 @@ def _refusal(request: web.BaseRequest) -> Response | None:
     if name not in _NAMES:
         return Refusal(421, "MisdirectedRequest", f"The emulator doesn't answer for '{name}'.").response()
     return None
+
+
+async def _broken(request: web.BaseRequest, answer: web.Response, fault: Fault | None) -> web.Response:
+    """Break the connection where the fault says so, and return what is to be sent, if it still can be."""
+    if isinstance(fault, ResetMidway):
+        await _send_half(request, answer)
+    if isinstance(fault, ResetBefore | ResetAfter | ResetMidway):
+        _reset(request)
+    return answer
+
+
+async def _send_half(request: web.BaseRequest, answer: web.Response) -> None:
+    """Send the head of an answer and half of its body: one without a body says that it has one."""
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    half = web.StreamResponse(status=answer.status, headers=answer.headers)
+    half.content_length = max(len(body), 2)
+    await half.prepare(request)
+    await half.write(body[: len(body) // 2] or b"{")
+
+
+def _reset(request: web.BaseRequest) -> None:
+    """Close a connection at once, with a reset instead of a farewell."""
+    if (transport := request.transport) is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.abort()
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:

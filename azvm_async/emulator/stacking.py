@@ -136,8 +136,9 @@ def _end_update(world: World, operation: Operation) -> None:
     """Change nothing: the stack is at rest already."""
 
 
-def _end_deletion(world: World, operation: Operation) -> None:  # noqa: ARG001  # one of Kind's ends
+def _end_deletion(world: World, operation: Operation) -> None:
     stack: Stack = operation.target
+    world.chronicle.note("delete", stack.path)
     stack.group.stacks.pop(stack.name.lower(), None)
 
 

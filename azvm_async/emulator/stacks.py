@@ -45,6 +45,7 @@ def put(world: World, call: Call) -> Response:
     deploy(world, stack, requested, deletes=deletes, now=call.now)
     stack.given, stack.tags = {key: properties[key] for key in _SHOWN if key in properties}, tags
     group.stacks[name.lower()] = stack
+    world.chronicle.note("update" if known else "create", stack.path)
     return Response.with_json(200 if known else 201, stack_document(world, stack), _tracking(world, call, stack))
 
 

@@ -38,6 +38,7 @@ _PASSES = re.compile(
     r"|operationnotallowed|beingdeleted|dependenc|hasnested|nestedresourcesexist",
     re.IGNORECASE,
 )
+_IN_USE = re.compile(r"inuse|beingused|reserved|attached|cannotbedeleted|cannotdelete", re.IGNORECASE)
 _STAYS = re.compile(r"lock|denyassignment|readonly", re.IGNORECASE)
 
 
@@ -191,9 +192,10 @@ class Deletion:
         return replace(self, operation=None, tries=self.tries + 1)._held(fault, patience, now)
 
     def _refused(self, fault: Fault, status: int, response: Response, now: Moment) -> "Deletion":
-        if self.what.kept_by is not None:
+        for_ever = self.what.kept_by is not None and _IN_USE.search(fault.code or "") is not None
+        if self.what.kept_by is not None and for_ever:
             fault = replace(fault, message=f"{fault.message} ({short_name(self.what.kept_by)} needs it, and stays)")
-        if self.what.kept_by is not None or not _may_pass(fault, status):
+        if for_ever or not _may_pass(fault, status):
             return replace(self, fault=fault, state=State.LEFT)
         return self._held(fault, self.patience.read(response, now), now)
 

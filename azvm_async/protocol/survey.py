@@ -100,7 +100,7 @@ class Survey:
     facts : Facts
         On the resources.
     records : Mapping[str, JSON object]
-        Deployments by lower-case id, the root first, that of earlier runs last.
+        Deployments by lower-case id, the root first; that of earlier runs is one of them.
     made : Mapping[str, frozenset of str]
         What each deployment names, by lower-case ids.
     lost : Mapping[str, str]

@@ -236,7 +236,7 @@ class Operation(Generic[T_co]):
         ------
         InvalidRequest
             When Azure knows no way to cancel this kind of operation; nothing was sent.
-        NotFound, AuthenticationError, RequestRefused, TransportError, OutcomeUnknown
+        NotFound, Conflict, AuthenticationError, RequestRefused, TransportError, OutcomeUnknown
             When Azure refuses, or no answer came; the handle is whole.
         ClientClosed
             When the client is closed.

@@ -104,12 +104,15 @@ class Poller:
             what = f"Azure can't cancel the {machine.about}; it can cancel deployments, and run commands that are ours"
             raise InvalidRequest(what, vm=machine.about.resource)
         about = About(f"canceling of the {machine.about.verb}", machine.about.resource)
+        deletes = request.method == "DELETE"
         try:
             await self._submit(request, about, Repeat.ALWAYS)
         except NotFound:
-            if request.method != "DELETE":  # what is to be deleted is gone: that was asked for
+            if not deletes:  # what is to be deleted is gone: that was asked for
                 raise
         except Conflict:
+            if deletes:  # what can't be deleted goes on
+                raise
             _log.info("The %s has ended, or is being canceled already", machine.about)
         tracked.canceled = True
         if tracked.machine.outcome is None:

@@ -9,6 +9,7 @@ from client.scripted import ACCEPTED, FORBIDDEN, RUNNING, SUBSCRIPTION, SUCCEEDE
 from azvm_async import (
     AuthenticationError,
     ClientClosed,
+    Conflict,
     InvalidRequest,
     NotFound,
     OperationCanceled,
@@ -19,6 +20,10 @@ from azvm_async.wire import Response
 
 PATH = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Resources"
 URL = f"https://management.azure.com{PATH}/deployments/vm1-deployment?api-version=2024-03-01"
+SCRIPT_URL = (
+    f"https://management.azure.com/subscriptions/{SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Compute"
+    f"/virtualMachines/vm1/runCommands/azvm-{'0' * 32}?api-version=2024-07-01"
+)
 STACK_URL = URL.replace("/deployments/", "/deploymentStacks/")
 NO_CONTENT, GONE, BUSY = Response(204), Response(404), Response(409)
 LISTED = Response.with_json(200, {"value": []})
@@ -255,3 +260,13 @@ async def test_canceling_twice_is_as_good_as_once(clock: VirtualClock):
         await operation.cancel()
         with pytest.raises(OperationCanceled):
             await operation
+
+
+async def test_run_command_that_can_not_be_deleted_goes_on(clock: VirtualClock):
+    running = Response.with_json(200, {"properties": {"instanceView": {"executionState": "Running"}}})
+    script = Script(clock, [lambda request: BUSY if request.method == "DELETE" else running])
+    async with script.client() as client:
+        operation = client.resume(SCRIPT_URL)
+        with pytest.raises(Conflict, match="canceling of the run_command"):
+            await operation.cancel()
+        assert not operation.done

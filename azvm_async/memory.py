@@ -6,7 +6,7 @@ written down, for ``deprovision`` to find; where that is written down already, r
 
 from functools import partial
 
-from azvm_async.errors import StatusUnreadable
+from azvm_async.errors import ProtocolError, StatusUnreadable
 from azvm_async.outbox import Outbox
 from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.protocol import lro
@@ -65,5 +65,8 @@ class Memory:
                 raise StatusUnreadable(what, vm=about.resource, **facts(response))
             page = None if miss_of(response) else document_of(about, response)
             following = page and next_page(about, question.request, response, page.get("nextLink"))
-            survey = survey.answered(page, following.url if following else None)
+            more = following.url if following else None
+            if survey.leads_back(more):
+                raise ProtocolError(f"What the {about} needs to know goes round in circles", vm=about.resource)
+            survey = survey.answered(page, more)
         return survey

@@ -33,12 +33,13 @@ from azvm_async.wire import JSON_TYPE, Request, Response
 HOLD_SECONDS = 600.0
 """For so long a resource that something holds is tried again. A NIC is kept for its VM for three minutes."""
 
+_USED = r"inuse|beingused|reserved|attached|cannotbedeleted|cannotdelete"
+_IN_USE = re.compile(_USED, re.IGNORECASE)
 _PASSES = re.compile(
-    r"inuse|beingused|reserved|attached|cannotbedeleted|cannotdelete|conflict|another|inprogress|retryable|preempted"
+    rf"{_USED}|conflict|another|inprogress|retryable|preempted"
     r"|operationnotallowed|beingdeleted|dependenc|hasnested|nestedresourcesexist",
     re.IGNORECASE,
 )
-_IN_USE = re.compile(r"inuse|beingused|reserved|attached|cannotbedeleted|cannotdelete", re.IGNORECASE)
 _STAYS = re.compile(r"lock|denyassignment|readonly", re.IGNORECASE)
 
 
@@ -192,10 +193,10 @@ class Deletion:
         return replace(self, operation=None, tries=self.tries + 1)._held(fault, patience, now)
 
     def _refused(self, fault: Fault, status: int, response: Response, now: Moment) -> "Deletion":
-        for_ever = self.what.kept_by is not None and _IN_USE.search(fault.code or "") is not None
-        if self.what.kept_by is not None and for_ever:
-            fault = replace(fault, message=f"{fault.message} ({short_name(self.what.kept_by)} needs it, and stays)")
-        if for_ever or not _may_pass(fault, status):
+        if self.what.kept_by is not None and _IN_USE.search(fault.code or ""):
+            message = f"{fault.message} ({short_name(self.what.kept_by)} needs it, and stays)"
+            return replace(self, fault=replace(fault, message=message), state=State.LEFT)
+        if not _may_pass(fault, status):
             return replace(self, fault=fault, state=State.LEFT)
         return self._held(fault, self.patience.read(response, now), now)
 

@@ -18,13 +18,14 @@ from azvm_async.protocol.fields import date, objects, within, word
 from azvm_async.protocol.ids import group_path, short_name
 from azvm_async.protocol.machine import CANCELED, About, Failure, ResourceProgress
 from azvm_async.protocol.reading import ending_of, provisioning_state
-from azvm_async.protocol.urls import with_query
+from azvm_async.protocol.urls import path_of, with_query
 
 API_VERSION = "2024-03-01"
 """Of deployments and of deployment stacks."""
 
 TYPE, STACK_TYPE = "Microsoft.Resources/deployments", "Microsoft.Resources/deploymentStacks"
 
+_ID = re.compile(r".*/providers/Microsoft\.Resources/deployment(?P<kind>s|Stacks)/[^/]+", re.IGNORECASE)
 _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 _DURATION = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
@@ -49,6 +50,17 @@ class DeploymentId:
     def url(self, endpoint: str, action: str = "") -> str:
         """Return the URL of the deployment, or of an action on it."""
         return deployment_url(endpoint, str(self), action)
+
+
+def is_deployment(resource: str) -> bool:
+    """Tell whether an ARM id, or its URL, is a deployment's or a deployment stack's."""
+    return _ID.fullmatch(path_of(resource)) is not None
+
+
+def is_stack(resource: str) -> bool:
+    """Tell whether an ARM id, or its URL, is a deployment stack's."""
+    match = _ID.fullmatch(path_of(resource))
+    return match is not None and match["kind"].lower() == "stacks"
 
 
 def memory_of(deployment: str) -> str:

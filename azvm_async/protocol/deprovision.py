@@ -28,7 +28,7 @@ from urllib.parse import unquote
 
 from azvm_async.errors import DeprovisionIncomplete, OperationFailed, OwnershipUnknown, TransportError
 from azvm_async.protocol.deletion import Deletion, State
-from azvm_async.protocol.deployment import STACK_TYPE, TYPE
+from azvm_async.protocol.deployment import is_deployment
 from azvm_async.protocol.faults import Fault, absent, followed
 from azvm_async.protocol.fields import count, flag, optional_text, text, word
 from azvm_async.protocol.ids import short_name
@@ -45,7 +45,7 @@ from azvm_async.protocol.machine import (
     Wait,
     still_open,
 )
-from azvm_async.protocol.ownership import group_of, is_extension, parent_of, type_of
+from azvm_async.protocol.ownership import group_of, is_extension, parent_of
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.plan import Deletable, DeprovisionPlan, Left, Plan, plan
@@ -276,8 +276,8 @@ class Deprovision:
             raise Unreadable
         link = word(document.get("nextLink"))
         more = followed(link, question.url, response, self.about.resource) if link else None
-        if more in self.survey.pages | {question.url}:
-            raise Unreadable  # it goes round in circles
+        if self.survey.leads_back(more):
+            raise Unreadable
         return document, more
 
     def _planned(self, now: Moment) -> "Deprovision":
@@ -414,9 +414,8 @@ def ownership_unknown(about: About, url: str) -> OwnershipUnknown:
 def _is_deployment_beside(url: str, machine: str) -> bool:
     """Tell whether a URL is that of a deployment, or stack, in the resource group of a VM."""
     deployment = unquote(path_of(url))
-    kinds = {TYPE.lower(), STACK_TYPE.lower()}
     groups = [(group_of(each) or "").lower() for each in (deployment[deployment.find("/subscriptions/") :], machine)]
-    return type_of(deployment).lower() in kinds and bool(groups[0]) and groups[0] == groups[1]
+    return is_deployment(url) and bool(groups[0]) and groups[0] == groups[1]
 
 
 def _survey(url: str, assume_owned: bool, only_plan: bool) -> Survey:

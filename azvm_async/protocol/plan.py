@@ -157,7 +157,7 @@ def _goes_with_parent(key: str, verdict: Verdict) -> bool:
 
 def _left(survey: Survey, verdicts: Mapping[str, Verdict]) -> Iterable[Left]:
     for key, verdict in verdicts.items():
-        if verdict in {Verdict.OLDER, Verdict.NEWER, Verdict.PARENT_STAYS}:
+        if verdict in _STAYING:
             yield Left(survey.facts.targets[key], survey.facts.reason(key))
     for resource in survey.outside.values():
         yield Left(resource, "only resources of a resource group or subscription are deleted, not what holds them")
@@ -198,28 +198,28 @@ def _resources(survey: Survey, ours: list[str]) -> Iterable[Deletable]:
         yield Deletable(resource, survey.resource_url(resource), after, used_by, disks, kept_by)
 
 
-def _users(survey: Survey, ours: frozenset[str]) -> dict[str, frozenset[str]]:
+def _users(survey: Survey, among: frozenset[str]) -> dict[str, frozenset[str]]:
     """Return, for each of these, which of them depend on it, and the VM whose disk it is."""
     users: dict[str, frozenset[str]] = {}
     for record in survey.records.values():
         for dependent in objects(within(record, "properties").get("dependencies")):
-            holders = _members(survey, word(dependent.get("id")).lower(), ours)
+            holders = _members(survey, word(dependent.get("id")).lower(), among)
             for each in objects(dependent.get("dependsOn")):
-                for held in _members(survey, word(each.get("id")).lower(), ours):
+                for held in _members(survey, word(each.get("id")).lower(), among):
                     users[held] = users.get(held, frozenset()) | (holders - {held})
     for machine, document in survey.machines.items():
         for _, disk in disks_of(document):
-            users[disk.lower()] = users.get(disk.lower(), frozenset()) | (ours & {machine})
+            users[disk.lower()] = users.get(disk.lower(), frozenset()) | (among & {machine})
     return users
 
 
-def _members(survey: Survey, key: str, ours: frozenset[str], seen: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Return what of ours an id stands for: itself, the parent that it goes with, or all of a nested deployment."""
+def _members(survey: Survey, key: str, among: frozenset[str], seen: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return what among these an id stands for: itself, the parent that it goes with, or all of a nested deployment."""
     if type_of(key) == TYPE.lower():
         made = survey.made.get(key, frozenset()) - seen - {key}
-        return frozenset().union(*(_members(survey, each, ours, seen | {key}) for each in made))
+        return frozenset().union(*(_members(survey, each, among, seen | {key}) for each in made))
     at: str | None = key
-    while at is not None and at not in ours:
+    while at is not None and at not in among:
         at = parent_of(at)
     return frozenset({at} if at else ())
 

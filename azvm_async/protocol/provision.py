@@ -18,7 +18,6 @@ closing    the list; or it can't be read three times, or not soon          ended
 A deployment stack is followed the same way: it names the deployment whose operations are listed.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -34,6 +33,8 @@ from azvm_async.protocol.deployment import (
     deployment_url,
     ending,
     ids_of,
+    is_deployment,
+    is_stack,
     progress_of,
     resources_named,
 )
@@ -54,7 +55,7 @@ from azvm_async.protocol.machine import (
 from azvm_async.protocol.pacing import LONGEST_DELAY, Moment
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.reading import Unreadable, error_in_resource, parsed, provisioning_state
-from azvm_async.protocol.urls import path_of, with_action
+from azvm_async.protocol.urls import with_action
 from azvm_async.wire import Request, Response
 
 LISTINGS_IN_A_ROW = 4
@@ -63,7 +64,6 @@ LISTINGS_IN_A_ROW = 4
 LIST_TRIES = 3
 """How often the last list of operations is tried; then the deployment's own word for its end must do."""
 
-_DEPLOYMENT = re.compile(r".*/providers/Microsoft\.Resources/deployment(?:s|Stacks)/[^/]+", re.IGNORECASE)
 _ALMOST = 99.0  # percent: all resources may be there, and the outputs still be worked out
 
 
@@ -202,7 +202,7 @@ class Provision:
 
     @property
     def _of_stack(self) -> bool:
-        return _is_stack(self.url)
+        return is_stack(self.url)
 
     @property
     def _next_url(self) -> str:
@@ -349,7 +349,7 @@ def begin(about: About, request: Request, response: Response, now: Moment) -> Pr
     if not isinstance(document.get("properties"), Mapping):
         return replace(state, patience=Patience.begun(response, now))
     state = state.taken(document, response, now)
-    # The first Retry-After holds for the first read; a turn of a list that is still empty would tell nothing.
+    # An end is looked into at once; else the Retry-After of the first answer holds for the first read.
     return replace(state, patience=Patience.begun(response, now)) if state.verdict is None else state
 
 
@@ -359,7 +359,7 @@ def found(about: About, url: str, now: Moment, *, correlation_id: str | None = N
 
 
 def _list_url(url: str) -> str | None:
-    return None if _is_stack(url) else with_action(url, "operations")
+    return None if is_stack(url) else with_action(url, "operations")
 
 
 def _list_url_of_stack(url: str, deployment: str) -> str | None:
@@ -368,12 +368,3 @@ def _list_url_of_stack(url: str, deployment: str) -> str | None:
         return None
     endpoint = url.partition("/subscriptions/")[0]
     return deployment_url(endpoint, deployment, "/operations")
-
-
-def is_deployment(url: str) -> bool:
-    """Tell whether a URL is a deployment's, or a deployment stack's."""
-    return _DEPLOYMENT.fullmatch(path_of(url)) is not None
-
-
-def _is_stack(url: str) -> bool:
-    return "/providers/microsoft.resources/deploymentstacks/" in url.lower()

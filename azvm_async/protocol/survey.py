@@ -22,12 +22,12 @@ from typing import Any
 from urllib.parse import quote
 
 from azvm_async.protocol.deployment import (
-    STACK_TYPE,
     TYPE,
     creations,
     deployment_url,
     ending,
     ids_of,
+    is_stack,
     memory_of,
     period,
 )
@@ -157,7 +157,7 @@ class Survey:
     @property
     def of_stack(self) -> bool:
         """Whether it is about a deployment stack, which knows itself what it manages."""
-        return type_of(self.root).lower() == STACK_TYPE.lower()
+        return is_stack(self.root)
 
     @property
     def unowned(self) -> bool:
@@ -179,6 +179,10 @@ class Survey:
     def replaced(self, mark: str | None) -> bool:
         """Whether it is another run than the one with this mark: the deployment was made anew, or sent again."""
         return bool(self._root and mark and mark != mark_of(self._root))
+
+    def leads_back(self, more: str | None) -> bool:
+        """Tell whether the page that is named as the next one was read before: then the list goes round in circles."""
+        return more is not None and self.next is not None and more in self.pages | {self.next.url}
 
     def answered(self, document: Mapping[str, Any] | None, more: str | None) -> "Survey":
         """Take in the answer to :attr:`next`; ``None`` for what is not there.

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import lro, provision, run_command
+from azvm_async.protocol.deployment import is_deployment
 from azvm_async.protocol.deprovision import Deprovision
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.lro import Lro
@@ -90,7 +91,7 @@ def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
     match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
     if match:
         return run_command.bare(About("run_command", match["vm"]), url, now)
-    if provision.is_deployment(path):
+    if is_deployment(path):
         return provision.found(About("provision", urlsplit(path).path), url, now)
     return lro.bare(About(BARE, short_name(path)), url, now)
 

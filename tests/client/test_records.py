@@ -167,3 +167,16 @@ async def test_stack_that_is_no_bool_is_refused(clock: VirtualClock, call: str, 
         with pytest.raises(InvalidRequest, match="True or False is asked for"):
             await getattr(client, call)("new", **template_of[call], stack=flag)
     assert script.requests == []
+
+
+async def test_what_earlier_runs_brought_is_not_read_in_circles(clock: VirtualClock):
+    def answer(request):
+        if request.url.partition("?")[0].endswith("/operations"):
+            return Response.with_json(200, {"value": [], "nextLink": request.url})
+        return record("Succeeded", TAGS)
+
+    script = Script(clock, [answer])
+    async with script.client() as client:
+        with pytest.raises(ProtocolError, match="in circles"):
+            await client.provision("new", RULES)
+    assert methods(script) == {"GET"}

@@ -1,19 +1,16 @@
 """The official SDK, sync and async, takes the emulator for Azure: whatever it asks, it understands the answer."""
 
-import asyncio
-import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import azure.mgmt.compute
 import azure.mgmt.compute.aio
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.compute.models import HardwareProfile, OSProfile, RunCommandInput, VirtualMachine
 
 from azvm_async.emulator import Emulator
+from emulator.official import Service, options
 
 GROUP = "emulated-rg"
 PARAMETERS = VirtualMachine(
@@ -25,28 +22,6 @@ PARAMETERS = VirtualMachine(
 SCRIPT = {"location": "westeurope", "properties": {"source": {"script": "echo from the SDK"}}}
 
 
-class Bearer(SansIOHTTPPolicy):
-    """Sets the header on plain http, where the SDK's own policy refuses to."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    def on_request(self, request: Any) -> None:
-        """Set the header."""
-        request.http_request.headers["Authorization"] = f"Bearer {self.token}"
-
-
-class Unused:
-    """A credential that nobody asks."""
-
-    def get_token(self, *_: str, **__: Any) -> AccessToken:
-        """Fail."""
-        raise AssertionError
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
 class Official(NamedTuple):
     """One of the two SDKs, called in one way: each call is awaited to its end."""
 
@@ -55,43 +30,17 @@ class Official(NamedTuple):
     async def __call__(self, name: str, *arguments: Any, **options: Any) -> Any:
         """Call ``group.method``; wait for the end of what it begins, and gather what it lists."""
         group, _, method = name.rpartition(".")
-        called = getattr(getattr(self.client, group or "virtual_machines"), method)
-        if isinstance(self.client, azure.mgmt.compute.ComputeManagementClient):
-            return await asyncio.to_thread(sync_result, called, *arguments, **options)
-        return await async_result(called(*arguments, **options))
-
-
-def sync_result(called: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Return what a call of the sync SDK comes to."""
-    answer = called(*arguments, **options)
-    if hasattr(answer, "result"):
-        return answer.result()
-    return list(answer) if hasattr(answer, "by_page") else answer
-
-
-async def async_result(answer: Any) -> Any:
-    """Return what a call of the async SDK comes to."""
-    if hasattr(answer, "by_page"):
-        return [item async for item in answer]
-    answer = await answer if inspect.isawaitable(answer) else answer
-    return await answer.result() if hasattr(answer, "polling_method") else answer
+        return await Service(self.client, group or "virtual_machines")(method, *arguments, **options)
 
 
 @pytest.fixture(params=["sync", "async"])
 async def official(request: pytest.FixtureRequest, served: Emulator) -> AsyncIterator[Official]:
     """Both SDKs in turn, polling as fast as they can, retrying nothing."""
-    token = (await served.credential().get_token()).token
-    options = {
-        "base_url": served.endpoint,
-        "authentication_policy": Bearer(token),
-        "polling_interval": 0.02,
-        "retry_total": 0,
-    }
     if request.param == "sync":
-        with azure.mgmt.compute.ComputeManagementClient(Unused(), served.subscription, **options) as client:
+        with azure.mgmt.compute.ComputeManagementClient(**await options(served)) as client:
             yield Official(client)
     else:
-        async with azure.mgmt.compute.aio.ComputeManagementClient(Unused(), served.subscription, **options) as client:
+        async with azure.mgmt.compute.aio.ComputeManagementClient(**await options(served)) as client:
             yield Official(client)
 
 

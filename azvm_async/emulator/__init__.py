@@ -12,6 +12,6 @@ from azvm_async.emulator import faults
 from azvm_async.emulator.door import Received
 from azvm_async.emulator.effects import Effect
 from azvm_async.emulator.emulator import AccessToken, Credential, Emulator
-from azvm_async.emulator.settings import Durations
+from azvm_async.emulator.settings import Durations, Throttling
 
-__all__ = ["AccessToken", "Credential", "Durations", "Effect", "Emulator", "Received", "faults"]
+__all__ = ["AccessToken", "Credential", "Durations", "Effect", "Emulator", "Received", "Throttling", "faults"]

@@ -2,11 +2,19 @@
 
 import argparse
 import asyncio
+import contextlib
+import errno
+import os
 import signal
 import sys
+from dataclasses import fields, replace
+from pathlib import Path
 
-from azvm_async.emulator.emulator import RESOURCE_GROUP, SUBSCRIPTION, Emulator
-from azvm_async.emulator.settings import Durations
+from azvm_async.emulator.emulator import Emulator
+from azvm_async.emulator.greeting import greeting
+from azvm_async.emulator.settings import Durations, Throttling
+
+_NAMES = [field.name for field in fields(Durations)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,65 +25,133 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     except (OSError, OverflowError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        print(f"The emulator could not start: {str(why).rstrip('.')}.", file=sys.stderr)  # noqa: T201
+        with contextlib.suppress(OSError):  # nobody may be left to read that either
+            print(f"The emulator: {_why(error, options).rstrip('.')}.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m azvm_async.emulator", description="An ARM endpoint on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1, by default a free one")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="another address of loopback, ::1 or localhost")
+    add("--port", type=int, default=0, help="by default a free one")
+    add(
+        "--tls",
+        action="store_true",
+        help="speak https, as azure-identity's service principals and azure-mgmt-* want it",
+    )
+    add("--subscription", metavar="GUID", help="by default the state file's first one, or one of the emulator's own")
+    add("--resource-group", metavar="NAME", help="likewise; it is made where it doesn't exist")
+    add("--location", default="westeurope", metavar="REGION", help="of the resource group and the VMs")
+    add("--vm", action="append", default=[], metavar="NAME", help="a running VM; may be repeated")
+    add("--state", type=Path, metavar="FILE", help="begin with what is in this file, and save to it at the end")
+    add("--quick", action="store_true", help="let operations take a second or two, not minutes")
+    add(
+        "--duration",
+        type=_duration,
+        action="append",
+        default=[],
+        metavar="NAME=SECONDS",
+        help=f"how long an operation takes; may be repeated: {', '.join(_NAMES)}",
+    )
+    add(
+        "--throttling",
+        type=_throttling,
+        default=Throttling(),
+        metavar="SCALE|off",
+        help="allow so many times the requests that Azure does, or any number",
+    )
+    add(
         "--run-scripts",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="execute the scripts of run commands on this machine, as you",
     )
-    parser.add_argument("--subscription", default=SUBSCRIPTION, metavar="GUID")
-    parser.add_argument("--resource-group", default=RESOURCE_GROUP, metavar="NAME")
-    parser.add_argument("--vm", action="append", default=[], metavar="NAME", help="a running VM; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="let operations take a second or two, not minutes")
+    add("--seed", type=int, default=0, metavar="N", help="where the ids come from")
     return parser
+
+
+def _duration(text: str) -> tuple[str, float]:
+    name, _, seconds = text.partition("=")
+    if name not in _NAMES:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(_NAMES)}")
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(seconds)) < float("inf"):
+            return name, value
+    raise argparse.ArgumentTypeError(f"{seconds!r} is no number of seconds")
+
+
+def _throttling(text: str) -> Throttling | None:
+    if text == "off":
+        return None
+    try:
+        return Throttling(scale=float(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0.000001 to 1000000 nor 'off'") from error
 
 
 async def _serve(options: argparse.Namespace) -> None:
     told = _told_to_end()
-    durations = Durations.quick() if options.quick else Durations()
-    async with Emulator(
-        port=options.port,
-        durations=durations,
-        run_scripts=options.run_scripts,
-        subscription=options.subscription,
-        resource_group=options.resource_group,
-    ) as arm:
+    async with _emulator(options) as arm:
+        arm.add_resource_group(arm.resource_group)  # a state file may be without it, and the lines to paste name it
         for name in options.vm:
-            arm.add_vm(name, power="running")
-        print(await _greeting(arm), flush=True)  # noqa: T201
+            _have_vm(arm, name)
+        _say(await greeting(arm, next(iter(options.vm), None)))
         await told.wait()
 
 
-async def _greeting(arm: Emulator) -> str:
-    token = (await arm.credential().get_token()).token
-    variables = "\n".join(f"export {name}={value}" for name, value in arm.environment.items())
-    machines = (
-        f"{arm.endpoint}/subscriptions/{arm.subscription}/resourceGroups/{arm.resource_group}"
-        "/providers/Microsoft.Compute/virtualMachines?api-version=2024-07-01"
+def _emulator(options: argparse.Namespace) -> Emulator:
+    durations = Durations.quick() if options.quick else Durations()
+    return Emulator(
+        port=options.port,
+        host=options.host,
+        tls=options.tls,
+        durations=replace(durations, **dict(options.duration)),
+        run_scripts=options.run_scripts,
+        seed=options.seed,
+        subscription=options.subscription,
+        resource_group=options.resource_group,
+        location=options.location,
+        throttling=options.throttling,
+        state=options.state,
     )
-    return (
-        f"Azure Resource Manager, emulated: {arm.endpoint}\n\n"
-        f"For azure-identity's ManagedIdentityCredential and DefaultAzureCredential:\n{variables}\n\n"
-        f"In Python:\nAzureVMClient({arm.subscription!r}, {arm.resource_group!r}, endpoint={arm.endpoint!r})\n\n"
-        f"For a look:\ncurl -H 'Authorization: Bearer {token}' '{machines}'\n\n"
-        "Ctrl-C ends it."
-    )
+
+
+def _have_vm(arm: Emulator, name: str) -> None:
+    """Add a VM, unless it comes from the state file."""
+    try:
+        arm.vm(name)
+    except KeyError:
+        arm.add_vm(name, power="running")
+
+
+def _say(text: str) -> None:
+    """Print; where nobody reads it, keep Python from trying again at the end."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _why(error: Exception, options: argparse.Namespace) -> str:
+    """Return what went wrong, and what to do about it."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {options.port} of {options.host} is taken: end who has it, or let --port name another"
+    if isinstance(error, OverflowError):
+        return f"{options.port} is no port: they go from 1 to 65535, and 0 is a free one"
+    if isinstance(error, OSError) and error.strerror and not error.filename:
+        return error.strerror
+    return str(error)
 
 
 def _told_to_end() -> asyncio.Event:
-    """Return what is set when a signal asks for the end."""
+    """Return what is set when a signal asks for the end; under nohup the end of the terminal does not."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    for which in (signal.SIGINT, signal.SIGTERM, *hung_up):
         loop.add_signal_handler(which, told.set)
     return told
 

@@ -1,4 +1,8 @@
-"""The older action ``runCommand``: one script at a time, and its output as text in the operation's result."""
+"""The older action ``runCommand``: one script at a time, and its output as text in the operation's result.
+
+It runs commands of a catalogue. Of Azure's, the emulator has the two that take a script from the request; their own
+scripts, which Azure runs where the request brings none, are empty here.
+"""
 
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, text
@@ -14,6 +18,38 @@ _ACTION = (
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute"
     "/virtualMachines/{machine}/runCommand"
 )
+_CATALOGUE = "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/runCommands"
+
+
+def _command(name: str, os_type: str, language: str) -> Document:
+    """Return a command as the catalogue lists it."""
+    return {
+        "$schema": "http://schema.management.azure.com/schemas/2016-11-17/runcommands.json",
+        "id": name,
+        "osType": os_type,
+        "label": f"Executes a {language} script",
+        "description": f"Runs the {language} script that the request brings.",
+    }
+
+
+_COMMANDS = (
+    _command("RunPowerShellScript", "Windows", "PowerShell"),
+    _command("RunShellScript", "Linux", "Linux shell"),
+)
+
+
+def list_commands(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """Answer GET on the catalogue of commands."""
+    return Response.with_json(200, {"value": list(_COMMANDS)})
+
+
+def get_command(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """Answer GET on a command of the catalogue, with its script and its parameters."""
+    name = call.name("command")
+    for each in _COMMANDS:
+        if each["id"].lower() == name.lower():
+            return Response.with_json(200, {"script": [], "parameters": [], **each})
+    raise Refusal(404, "NotFound", f"The run command '{name}' was not found.")
 
 
 def post(world: World, call: Call) -> Response:
@@ -59,4 +95,8 @@ def _result(world: World, operation: Operation) -> Response:  # noqa: ARG001  # 
 
 _EXECUTION = Kind("runCommand", _end, _result)
 
-ROUTES = (Route("POST", _ACTION, post, "UpdateVM"),)
+ROUTES = (
+    Route("GET", _CATALOGUE, list_commands),
+    Route("GET", f"{_CATALOGUE}/{{command}}", get_command),
+    Route("POST", _ACTION, post, "UpdateVM"),
+)

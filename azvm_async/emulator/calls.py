@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote, unquote_plus
 
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.model import Document, Moment
@@ -50,7 +50,9 @@ class Call:
         location, _, query = request.url.partition("?")
         scheme, _, rest = location.partition("://")
         host, slash, path = rest.partition("/")
-        parameters = {name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)}
+        pairs = (pair.partition("=") for pair in query.split("&") if pair)
+        decode = unquote_plus if "%" in query or "+" in query else str
+        parameters = {decode(name).lower(): decode(value) for name, _, value in pairs}
         headers = {name.lower(): value for name, value in request.headers.items()}
         base = f"{scheme}://{host}"
         return cls(request.method, request.url, base, slash + path, parameters, headers, request.body, now)
@@ -160,6 +162,19 @@ def location_of(document: Mapping[str, Any], default: str | None = None) -> str:
 def plain_location(location: str) -> str:
     """Return a location without spaces and in lower case."""
     return location.replace(" ", "").lower()
+
+
+def require_location(location: str) -> str:
+    """Return a location as ARM shows it.
+
+    Raises
+    ------
+    ValueError
+        When it could be none.
+    """
+    if not _LOCATION.fullmatch(plain := plain_location(location)):
+        raise ValueError(f"{location!r} is no location: it must have letters or digits, and nothing else but spaces")
+    return plain
 
 
 def _refuse_constant(name: str) -> None:

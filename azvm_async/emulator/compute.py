@@ -7,9 +7,10 @@ the functions named ``_end_…``. A newer operation on a VM takes over from the 
 from azvm_async.emulator import disks, machine_documents, power, registry, run_commands
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, location_of
-from azvm_async.emulator.documents import instance_view, machine_document, overlaid
+from azvm_async.emulator.documents import instance_view, overlaid
 from azvm_async.emulator.in_use import permit
 from azvm_async.emulator.injected import next_action_failure, next_failure, refuse_action_if_wanted, refuse_if_wanted
+from azvm_async.emulator.machine_documents import whole_document
 from azvm_async.emulator.model import Document, Kind, Operation, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import accepted, begin, gone, nothing, preempt, tracking
 from azvm_async.emulator.routing import Handler, Route
@@ -22,8 +23,7 @@ MACHINE = f"{MACHINES}/{{machine}}"
 
 def get(world: World, call: Call) -> Response:
     """Answer GET on a VM."""
-    machine = named(world, call)
-    return Response.with_json(200, machine_document(world, machine, expanded=call.expands_instance_view()))
+    return Response.with_json(200, whole_document(world, named(world, call), expanded=call.expands_instance_view()))
 
 
 def get_instance_view(world: World, call: Call) -> Response:
@@ -48,7 +48,7 @@ def put(world: World, call: Call) -> Response:
 def patch(world: World, call: Call) -> Response:
     """Change some of a VM's properties, or its tags."""
     machine = named(world, call)
-    merged = overlaid({"tags": machine.tags, **(machine.given or {})}, call.document())
+    merged = overlaid({"tags": machine.tags, **machine.given}, call.document())
     return _answered(world, call, _update(world, machine, merged, call.now.monotonic), 200)
 
 
@@ -107,6 +107,9 @@ def act(verb: str) -> Handler:
 def perform(world: World, machine: VirtualMachine, verb: str, now: float, *, hibernate: bool = False) -> Operation:
     """Let an action on a VM's power begin."""
     refuse_action_if_wanted(world, machine.path, verb)
+    if verb == "restart" and power.at_rest(machine.power_state) == power.DEALLOCATED:
+        _refuse_while_deleting(machine)
+        raise Refusal(409, "OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
     action = power.ACTIONS[verb]
     seconds = _seconds(world, machine, verb)
     operation = take_over(world, now, machine, _KINDS[verb], seconds)
@@ -139,7 +142,7 @@ def take_over(
 def _answered(world: World, call: Call, operation: Operation, status: int) -> Response:
     """Answer as PUT and PATCH do."""
     headers = tracking(world, call, operation, location=False)
-    return Response.with_json(status, machine_document(world, operation.target), headers)
+    return Response.with_json(status, whole_document(world, operation.target), headers)
 
 
 def _create(world: World, group: ResourceGroup, name: str, document: Document, now: float) -> Operation:
@@ -212,7 +215,7 @@ def _end_eviction(world: World, operation: Operation) -> None:
 
 def _shown(world: World, operation: Operation) -> Response:
     """Answer the end of a PUT: the VM."""
-    return Response.with_json(200, machine_document(world, operation.target))
+    return Response.with_json(200, whole_document(world, operation.target))
 
 
 _CREATION = Kind("create", _end_change, _shown)

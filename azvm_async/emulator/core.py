@@ -5,7 +5,6 @@ in :attr:`Core.instructions` for the door that let the request in; what it did i
 and :meth:`Core.script_ended`.
 """
 
-import re
 from email.utils import format_datetime
 
 from azvm_async.emulator import (
@@ -13,7 +12,7 @@ from azvm_async.emulator import (
     bulk,
     compute,
     deployments,
-    gauges,
+    entra,
     generic_routes,
     identity,
     operations,
@@ -22,6 +21,8 @@ from azvm_async.emulator import (
     resources,
     run_commands,
     stacks,
+    throttling,
+    version_checks,
 )
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
@@ -49,7 +50,6 @@ _ROOMS = (
     generic_routes,
 )
 _ROUTER = Router([*_POLLS, *(route for room in _ROOMS for route in room.ROUTES)])
-_API_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", re.IGNORECASE)
 
 
 class Core:
@@ -63,7 +63,7 @@ class Core:
         operations.settle(self.world, now.monotonic)
         self.world.chronicle.turn_to(now.monotonic, number)
         call = Call.of(request, now)
-        if (granted := identity.answer(self.world, call)) is not None:
+        if (granted := identity.answer(self.world, call) or entra.answer(self.world, call)) is not None:
             return granted
         answer = self._answered(call) if fault is None else fault.strike(self.world, call, self._answered)
         return Response(answer.status, {**self._headers(call), **answer.headers}, answer.body)
@@ -92,12 +92,12 @@ class Core:
             return refusal.response()
 
     def _answer(self, call: Call) -> Response:
-        identity.authenticate(self.world, call)
+        principal = identity.authenticate(self.world, call)
         route = _ROUTER.find(call)
-        _check_api_version(call)
+        version_checks.check(self.world, route, call)
         if "subscription" in call.names:
             self.world.subscription(call.name("subscription"))
-        counted = gauges.count(self.world, call, route)
+        counted = throttling.admit(self.world, call, route, principal)
         try:
             answer = route.handler(self.world, call)
         except Refusal as refusal:
@@ -121,12 +121,3 @@ class Core:
         if call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = call.headers.get("x-ms-client-request-id", "")
         return headers
-
-
-def _check_api_version(call: Call) -> None:
-    if not call.api_version:
-        message = "The api-version query parameter (?api-version=) is required for all requests."
-        raise Refusal(400, "MissingApiVersionParameter", message)
-    if not _API_VERSION.fullmatch(call.api_version):
-        message = f"The api-version '{call.api_version}' is invalid. The value must be a date as in '2024-07-01'."
-        raise Refusal(400, "InvalidApiVersionParameter", message)

@@ -7,14 +7,16 @@ way has ended. A nested deployment is a deployment of its own, and its end is th
 
 from http import HTTPStatus
 
-from azvm_async.emulator import resource_changes
+from azvm_async.emulator import resource_changes, version_checks
 from azvm_async.emulator.answers import Refusal
+from azvm_async.emulator.calls import plain_location
 from azvm_async.emulator.deployment_documents import failure, nested_failure, plain_error, template_error
 from azvm_async.emulator.deployment_model import DEPLOYMENTS, Deployment, Step, after, keep
 from azvm_async.emulator.deployment_plans import nested_request, planned
 from azvm_async.emulator.deployment_references import Reading
 from azvm_async.emulator.deployment_removal import Removal, world_time
 from azvm_async.emulator.deployment_requests import Requested, checked_name
+from azvm_async.emulator.ids import ResourceId
 from azvm_async.emulator.model import Document, Failure, Kind, Moment, Operation, ResourceGroup, World
 from azvm_async.emulator.operations import begin as begin_operation
 from azvm_async.emulator.operations import nothing
@@ -111,6 +113,7 @@ def _put(world: World, deployment: Deployment, resource: Planned, step: Step, no
     moment = world.moment(now)
     note(world, resource.type, deployment.group.location, resource.api_version)  # also where the PUT is refused
     document = resource.document(Reading(world, moment))
+    _require_version(resource, document, deployment.group)
     step.status_code = "OK" if resource_changes.exists(world, resource.id) else "Created"
     operation = resource_changes.put(world, resource.id, resource.api_version, document, moment)
     _count(deployment, +1)
@@ -120,6 +123,15 @@ def _put(world: World, deployment: Deployment, resource: Planned, step: Step, no
         _end(world, deployment, resource, step, world_time(operation), error)
 
     after(operation, ended)
+
+
+def _require_version(resource: Planned, document: Document, group: ResourceGroup) -> None:
+    """Refuse an API version that the type hasn't: ARM looks no earlier than at the resource's turn."""
+    kind = ResourceId.parse(resource.id).type
+    if not version_checks.is_taken(kind, resource.api_version):
+        location = document.get("location")
+        where = plain_location(location) if isinstance(location, str) else group.location
+        raise version_checks.refusal(kind, resource.api_version, where)
 
 
 def _start_nested(world: World, deployment: Deployment, resource: Planned, step: Step, now: float) -> None:

@@ -30,6 +30,8 @@ class Step:
         Why it failed.
     refused : bool
         Whether it failed because the PUT itself was refused: ARM then shows the refusal as text.
+    made : list[str] or None
+        What a nested deployment made whose record is not there any more.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Step:
     error: Document | None = None
     refused: bool = False
     nested: "Deployment | None" = None
+    made: list[str] | None = None
 
     def end(self, now: float, error: Document | None = None, status_code: str = "Conflict") -> None:
         """Take in that it ended, and why it failed if it did."""
@@ -140,8 +143,9 @@ class Deployment:
         """Return the ids of the resources that were deployed, those of nested deployments included, each once."""
         found: dict[str, str] = {}
         for step in self.steps:
-            if step.nested is not None:
-                found |= {path.lower(): path for path in step.nested.resources()}
+            made = step.made if step.nested is None else step.nested.resources()
+            if made is not None:
+                found |= {path.lower(): path for path in made}
             elif step.path and step.state == "Succeeded":
                 found[step.path.lower()] = step.path
         return list(found.values())
@@ -209,8 +213,13 @@ def deployment_path(group: ResourceGroup, name: str) -> str:
 def find_deployment(group: ResourceGroup, name: str) -> Deployment:
     """Look a deployment up, or refuse with ARM's 404."""
     if (found := group.deployments.get(name.lower())) is None:
-        raise Refusal(404, "DeploymentNotFound", f"Deployment '{name}' could not be found.")
+        raise deployment_not_found(name)
     return found
+
+
+def deployment_not_found(name: str) -> Refusal:
+    """Return the 404 for a deployment that isn't there."""
+    return Refusal(404, "DeploymentNotFound", f"Deployment '{name}' could not be found.")
 
 
 def find_stack(group: ResourceGroup, name: str) -> Stack:

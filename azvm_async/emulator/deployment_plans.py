@@ -6,10 +6,11 @@ anything is deployed, is refused as a whole.
 
 from collections.abc import Iterator
 
+from azvm_async.emulator import version_checks
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import plain_location
 from azvm_async.emulator.deployment_documents import dependencies, plain_error, providers, template_hash
-from azvm_async.emulator.deployment_model import Deployment, Plan
+from azvm_async.emulator.deployment_model import DEPLOYMENTS, Deployment, Plan
 from azvm_async.emulator.deployment_references import Reading
 from azvm_async.emulator.deployment_requests import Requested, template_of
 from azvm_async.emulator.documents import group_document, subscription_document
@@ -57,9 +58,12 @@ def planned(world: World, group: ResourceGroup, name: str, requested: Requested,
 def expanded_of(world: World, group: ResourceGroup, name: str, requested: Requested, now: Moment) -> Expanded:
     """Return the resources that a template has, or refuse it as ARM does."""
     try:
-        return expand(requested.template, requested.parameters, _site(world, group, name, now))
+        expanded = expand(requested.template, requested.parameters, _site(world, group, name, now))
+        for each in expanded.resources:
+            _require_version(each)
     except TemplateError as error:
         raise _refused(error) from error
+    return expanded
 
 
 def nested_request(nested: Nested, parent: ResourceGroup, world: World) -> tuple[ResourceGroup, Requested]:
@@ -94,6 +98,16 @@ def foreseen(world: World, planned: Planned, now: Moment) -> Nested | None:
         return planned.nested(Reading(world, now))
     except TemplateError:
         return None
+
+
+def _require_version(planned: Planned) -> None:
+    """Refuse a nested deployment in an API version that ARM hasn't; the providers tell theirs when a turn has come."""
+    if planned.type.lower() == DEPLOYMENTS.lower() and not version_checks.is_taken(DEPLOYMENTS, planned.api_version):
+        raise TemplateError.invalid(
+            f"The template resource '{planned.name}' at line '1' and column '0' is invalid. 'ApiVersion' property is "
+            f"invalid. The supported versions are '{version_checks.arm_versions()}'. Please see "
+            "https://aka.ms/arm-syntax-resources for usage details."
+        )
 
 
 def _location(planned: Planned) -> str | None:

@@ -13,7 +13,7 @@ from azvm_async.emulator.deployment_documents import (
     step_document,
     validated_document,
 )
-from azvm_async.emulator.deployment_model import Deployment, find_deployment
+from azvm_async.emulator.deployment_model import Deployment, deployment_not_found, find_deployment
 from azvm_async.emulator.deployment_plans import planned
 from azvm_async.emulator.deployment_requests import Requested, checked_name, wanted_state
 from azvm_async.emulator.deployment_tracking import accepted, patience, require_genuine, signed
@@ -113,7 +113,11 @@ def post_what_if(world: World, call: Call) -> Response:
 
 def export(world: World, call: Call) -> Response:
     """Answer with the template as it was given."""
-    return Response.with_json(200, {"template": _named(world, call).template})
+    deployment = _named(world, call)
+    if not deployment.template:
+        message = f"The template of deployment '{deployment.name}' was not kept: the emulator's state file has none."
+        raise Refusal(409, "DeploymentTemplateNotKept", message)
+    return Response.with_json(200, {"template": deployment.template})
 
 
 def get_steps(world: World, call: Call) -> Response:
@@ -144,6 +148,26 @@ def poll(world: World, call: Call) -> Response:
     if deployment is None:
         raise Refusal(404, "NotFound", f"The operation '{call.name('status')}' was not found.")
     return Response.with_json(200, status_document(deployment), patience(world) if deployment.active else {})
+
+
+def get_elsewhere(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """Answer that a subscription has no such deployment: none can be made."""
+    raise deployment_not_found(call.name("deployment"))
+
+
+def head_elsewhere(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """Tell that a subscription has no such deployment."""
+    return Response(404)
+
+
+def delete_elsewhere(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """Forget no deployment of a subscription: there is none."""
+    return Response(204)
+
+
+def list_elsewhere(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
+    """List the deployments of a subscription: there are none."""
+    return Response.with_json(200, {"value": []})
 
 
 def refuse(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
@@ -192,6 +216,10 @@ ROUTES = (
     Route("GET", f"{_ONE}/operationStatuses/{{status}}", poll),
     *(Route("GET", f"{one}/operations", get_steps) for one in (_ONE, _SHORT)),
     *(Route("GET", f"{one}/operations/{{operation}}", get_step) for one in (_ONE, _SHORT)),
+    Route("GET", _ELSEWHERE.rpartition("/")[0], list_elsewhere),
     Route("PUT", _ELSEWHERE, refuse),
+    Route("GET", _ELSEWHERE, get_elsewhere),
+    Route("HEAD", _ELSEWHERE, head_elsewhere),
+    Route("DELETE", _ELSEWHERE, delete_elsewhere),
     *(Route("POST", f"{_ELSEWHERE}/{verb}", refuse) for verb in ("validate", "whatIf")),
 )

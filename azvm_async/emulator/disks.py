@@ -60,8 +60,8 @@ def make(world: World, machine: VirtualMachine, storage: Document, now: float) -
 
 def dispose(world: World, machine: VirtualMachine) -> None:
     """Delete what shall go with a VM that is gone; the rest is free again."""
-    properties = section(machine.given or {}, "properties")
-    world.links.drop(machine.path.lower())
+    properties = section(machine.given, "properties")
+    world.links.drop(machine.path)
     doomed = [disk_id for disk_id, disk in _managed(section(properties, "storageProfile")) if _goes(disk)]
     interfaces = objects(section(properties, "networkProfile"), "networkInterfaces")
     doomed += [text(each, "id") for each in interfaces if _goes(section(each, "properties"))]

@@ -58,7 +58,7 @@ def group_document(group: ResourceGroup) -> Document:
 
 def machine_document(world: World, machine: VirtualMachine, *, expanded: bool = False) -> Document:
     """Return a VM as GET shows it, with its instance view when ``expanded``."""
-    given = machine.given or {}
+    given = machine.given
     document: Document = {
         "name": machine.name,
         "id": machine.path,
@@ -103,7 +103,8 @@ def instance_view(world: World, machine: VirtualMachine) -> Document:
     if machine.power_state == "running":
         view |= _guest(world, machine)
     if machine.power_state is not None:
-        view["hyperVGeneration"] = "V2"
+        given = machine.given.get("properties") or {}
+        view |= {"disks": _disks(world, machine, given), **_boot_diagnostics(machine, given), "hyperVGeneration": "V2"}
     view["statuses"] = _statuses(world, machine)
     return view
 
@@ -116,6 +117,30 @@ def _guest(world: World, machine: VirtualMachine) -> Document:
         "osName": "ubuntu" if machine.os_type == "Linux" else "Windows Server 2022 Datacenter Azure Edition",
         "vmAgent": {"vmAgentVersion": "2.12.0.2", "statuses": [ready | {"time": world.date(machine.created)}]},
     }
+
+
+def _disks(world: World, machine: VirtualMachine, given: Document) -> list[Document]:
+    """Return how the disks are that a VM names."""
+    storage = given.get("storageProfile") or _default_storage(machine)
+    named = [storage.get("osDisk") or {}, *(storage.get("dataDisks") or [])]
+    state = status("ProvisioningState/succeeded", "Provisioning succeeded") | {"time": world.date(machine.created)}
+    return [{"name": disk["name"], "statuses": [state]} for disk in named if disk.get("name")]
+
+
+def _boot_diagnostics(machine: VirtualMachine, given: Document) -> Document:
+    """Return where a VM's screenshot and log would be, if that was asked for; storage of the platform's own is not told."""
+    wanted = (given.get("diagnosticsProfile") or {}).get("bootDiagnostics") or {}
+    if wanted.get("enabled") is not True:
+        return {}
+    if not (account := str(wanted.get("storageUri") or "").rstrip("/")):
+        return {"bootDiagnostics": {}}
+    short = "".join(filter(str.isalnum, machine.name.lower()))[:9]
+    start = f"{account}/bootdiagnostics-{short}-{machine.vm_id}/{machine.name}.{machine.vm_id}"
+    uris = {
+        "consoleScreenshotBlobUri": f"{start}.screenshot.bmp",
+        "serialConsoleLogBlobUri": f"{start}.serialconsole.log",
+    }
+    return {"bootDiagnostics": uris}
 
 
 def _statuses(world: World, machine: VirtualMachine) -> list[Document]:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from azvm_async.clock import Clock
-from azvm_async.emulator import identity
+from azvm_async.emulator import entra, identity
 from azvm_async.emulator.core import Core
 from azvm_async.emulator.faults import Fault, Refused, ResetAfter, ResetBefore, ResetMidway, Slow
 from azvm_async.emulator.mishaps import Mishaps
 from azvm_async.emulator.model import Moment
+from azvm_async.emulator.packing import shared
 from azvm_async.emulator.scripts import ScriptRunner
 from azvm_async.wire import Request, Response
 
@@ -58,7 +59,7 @@ class Door:
 
     def fault(self, method: str, path: str) -> Fault | None:
         """Take the fault, if any, that strikes a request; none does one for a token."""
-        return None if path.lower() in _TOKENS else self.mishaps.next(method, path)
+        return None if _is_for_token(path) else self.mishaps.next(method, path)
 
     def handle(self, request: Request, fault: Fault | None = None) -> Response:
         """Answer a request; on an event loop, for scripts run there."""
@@ -101,8 +102,9 @@ class Door:
 
     def _record(self, request: Request, response: Response, now: Moment) -> None:
         url = urlsplit(request.url)
-        if url.path.lower() not in _TOKENS:
-            self.received.append(Received(request.method, url.path, response.status, now.monotonic, url.query))
+        if not _is_for_token(url.path):
+            path, query = shared(url.path), shared(url.query)
+            self.received.append(Received(request.method, path, response.status, now.monotonic, query))
 
 
 class InProcess:
@@ -117,6 +119,10 @@ class InProcess:
 
     async def close(self) -> None:
         """Do nothing: the emulator outlives its visitors."""
+
+
+def _is_for_token(path: str) -> bool:
+    return path.lower() in _TOKENS or entra.concerns(path)
 
 
 def _refused() -> ConnectionRefusedError:

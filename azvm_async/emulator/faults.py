@@ -12,6 +12,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from itertools import islice
+from math import inf
 from urllib.parse import urlsplit
 
 from azvm_async.emulator import identity
@@ -29,6 +30,7 @@ _POLLS = re.compile(
     r"/locations/[^/]+/operations/[^/]+$|/operationstatuses/|/operationresults/|/deploymentstackoperationstatus/"
 )
 _TRACKING = ("azure-asyncoperation", "location")
+_CENTURY = 100 * 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,18 @@ class Slow(Fault):
     ----------
     seconds : float
         How late: by the emulator's clock in process, in real time over a socket, as a client's time-outs there.
+
+    Raises
+    ------
+    ValueError
+        When that is no time to wait.
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seconds < inf:
+            raise ValueError(f"the seconds must be a number from 0 on, not {self.seconds}")
 
 
 # Of the answer.
@@ -101,9 +112,17 @@ class WrongBody(Fault):
     ----------
     text : str
         The body.
+
+    Raises
+    ------
+    ValueError
+        When it can't be written in UTF-8, as half of a surrogate pair.
     """
 
     text: str = "[]"
+
+    def __post_init__(self) -> None:
+        self.text.encode()
 
     def strike(self, world: World, call: Call, answer: Answering) -> Response:  # noqa: ARG002  # as the base
         """See :meth:`Fault.strike`."""
@@ -121,12 +140,13 @@ class Status(Fault):
     retry_after : int, str or None
         The header ``Retry-After``: seconds, or any text; ``None`` for none.
     applied : bool
-        Whether the request was carried out all the same; 408 and 5xx only.
+        Whether the request is carried out all the same, or refused unseen as it would be without the fault; 408 and 5xx
+        only.
 
     Raises
     ------
     ValueError
-        When this is no error, or one that says that nothing was done although it was.
+        When this is no error, one that says that nothing was done although it was, or when the header can't be sent.
     """
 
     status: int
@@ -139,13 +159,14 @@ class Status(Fault):
         doubtful = self.status == HTTPStatus.REQUEST_TIMEOUT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if self.applied and not doubtful:
             raise ValueError(f"{self.status} says that nothing was done")
+        _require_header(str(self.retry_after))
 
     def strike(self, world: World, call: Call, answer: Answering) -> Response:  # noqa: ARG002  # as the base
         """See :meth:`Fault.strike`."""
         if self.applied:
             answer(call)
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
-        phrase = HTTPStatus(self.status).phrase
+        phrase = _phrase(self.status)
         return Refusal(self.status, phrase.replace(" ", ""), f"{phrase}. Please try again later.", headers).response()
 
 
@@ -156,10 +177,19 @@ class ClockSkew(Fault):
     Parameters
     ----------
     seconds : float
-        How much the server's clock is ahead; less than 0 when it is behind.
+        How much the server's clock is ahead; less than 0 when it is behind. A century at most.
+
+    Raises
+    ------
+    ValueError
+        When it is more.
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not abs(self.seconds) <= _CENTURY:
+            raise ValueError(f"the skew must be a century at most, not {self.seconds} seconds")
 
     def strike(self, world: World, call: Call, answer: Answering) -> Response:  # noqa: ARG002  # as the base
         """See :meth:`Fault.strike`."""
@@ -187,10 +217,13 @@ class ClaimsChallenge(Fault):
     Parameters
     ----------
     claims : str
-        JSON, as the credential's ``get_token`` takes it.
+        JSON, as the credential's ``get_token`` takes it; a ValueError when it can't be written in UTF-8.
     """
 
     claims: str = CLAIMS
+
+    def __post_init__(self) -> None:
+        self.claims.encode()
 
     def strike(self, world: World, call: Call, answer: Answering) -> Response:
         """See :meth:`Fault.strike`."""
@@ -275,10 +308,13 @@ class TrackingForeign(_OfTracking):
     Parameters
     ----------
     base : str
-        Scheme and host.
+        Scheme and host; a ValueError when they can't be sent in a header.
     """
 
     base: str = "https://arm.example"
+
+    def __post_init__(self) -> None:
+        _require_header(self.base)
 
     def strike(self, world: World, call: Call, answer: Answering) -> Response:
         """See :meth:`Fault.strike`."""
@@ -356,6 +392,20 @@ def is_poll(method: str, path: str) -> bool:
 def is_write(method: str) -> bool:
     """Tell whether a request changes something."""
     return method not in {"GET", "HEAD"}
+
+
+def _phrase(status: int) -> str:
+    """Return what a status is called; not all that Azure answers have a name, 499 has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def _require_header(value: str) -> None:
+    """Make sure that a text can be sent as a header."""
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{value!r} is no header: it must be one line of ASCII")
 
 
 def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:

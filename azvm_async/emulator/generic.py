@@ -9,7 +9,7 @@ network: they are taken out of it, kept as resources, and shown in both places.
 from collections.abc import Iterator
 from typing import Any
 
-from azvm_async.emulator import providers, registry, services
+from azvm_async.emulator import at_once, providers, registry, services
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import location_of, objects, section, string_map
 from azvm_async.emulator.documents import overlaid, without_secrets
@@ -19,6 +19,7 @@ from azvm_async.emulator.injected import next_failure, refuse_if_wanted
 from azvm_async.emulator.links import referred
 from azvm_async.emulator.model import Document, Kind, Operation, Resource, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import begin, gone, preempt
+from azvm_async.emulator.packing import shared
 from azvm_async.emulator.run_commands import require_running
 from azvm_async.wire import Response
 
@@ -27,7 +28,18 @@ _INLINE = {
     "microsoft.network/networksecuritygroups": ("securityRules",),
     "microsoft.network/routetables": ("routes",),
 }
-_NOT_KEPT = {"id", "name", "type", "apiversion", "etag", "properties", "managedby", "resources", "dependson"}
+_NOT_KEPT = {
+    "id",
+    "name",
+    "type",
+    "apiversion",
+    "etag",
+    "properties",
+    "managedby",
+    "resources",
+    "dependson",
+    "emulator",
+}
 _EXTENSION = "microsoft.compute/virtualmachines/extensions"
 
 
@@ -36,12 +48,15 @@ def change(world: World, name: ResourceId, api_version: str, document: Document,
     known = registry.find(world, name.path)
     location = _checked(world, name, known, document)
     refuse_if_wanted(world, name.path)
+    doom = next_failure(world, name.path)
+    if doom is not None and at_once.is_put(name.type):
+        raise Refusal(409, *doom)
     resource = known or _added(world, name, location, now)
     if known is not None:
         world.chronicle.note("update", known.path)
     providers.note(world, resource.type, resource.location, api_version)
     operation = _begin_change(world, resource, document, now)
-    operation.doom = next_failure(world, resource.path)
+    operation.doom = doom
     return operation
 
 
@@ -58,6 +73,32 @@ def place(world: World, name: ResourceId, document: Document, location: str, now
     _adopt(world, registry.find(world, name.path) or _added(world, name, location, now), document, now)
 
 
+def recall(world: World, name: ResourceId, document: Document, location: str, now: float) -> Resource:
+    """Add a resource as it was before, at a start from a file; :func:`complete` is to follow."""
+    providers.require_emulated(name.type)
+    if (refusal := _parent_missing(world, name)) is not None:
+        raise refusal
+    kept = _kept(document)
+    string_map(kept, "tags")
+    _check_inline(world, name, kept["properties"])
+    resource = _added(world, name, location, now)
+    resource.document = kept
+    return resource
+
+
+def complete(world: World, resource: Resource) -> None:
+    """Add to a recalled resource what its service does; what it gave out before stays."""
+    _adopt(world, resource, resource.document, resource.changed)
+
+
+def usual_location(world: World, name: ResourceId, document: Document) -> str | None:
+    """Return where a resource is of which nothing else is said; ``None`` for one that must say it."""
+    if providers.has_location(name.type) and len(name.types) == 1 and not name.extends:
+        return location_of(document) if "location" in document else None
+    parent = registry.anything(world, name.parent) or registry.owner_of(world, name.path)
+    return location_of(document, getattr(parent, "location", "global"))
+
+
 def remove(world: World, resource: Resource, now: float) -> Operation:
     """Let the deletion of a resource begin, or return the one under way."""
     if resource.provisioning_state == "Deleting" and resource.operation is not None:
@@ -65,14 +106,15 @@ def remove(world: World, resource: Resource, now: float) -> Operation:
     permit(world, resource.path)
     preempt(world, resource.operation, now)
     resource.provisioning_state = "Deleting"
-    resource.operation = begin(world, now, _DELETION, resource, world.settings.durations.resource)
+    seconds = 0.0 if at_once.is_deleted(resource.type) else world.settings.durations.resource
+    resource.operation = begin(world, now, _DELETION, resource, seconds)
     return resource.operation
 
 
 def document_of(world: World, resource: Resource) -> Document:
     """Return a resource as GET shows it."""
     document = {"id": resource.path, "name": resource.name, "type": resource.type, **resource.document}
-    properties = {**resource.properties, **_shown_inline(world, resource)}
+    properties = {**section(document, "properties"), **_shown_inline(world, resource)}
     if not resource.type.lower().startswith("microsoft.authorization/"):
         properties["provisioningState"] = resource.provisioning_state
     document["properties"] = properties
@@ -139,10 +181,7 @@ def _location(world: World, name: ResourceId, known: Resource | None, document: 
             group = known.group.name if known.group else ""
             raise Refusal.moved(known.name, known.location, document["location"], group)
         return known.location
-    if providers.has_location(name.type) and len(name.types) == 1 and not name.extends:
-        return location_of(document)
-    parent = registry.anything(world, name.parent) or registry.owner_of(world, name.path)
-    return location_of(document, getattr(parent, "location", "global"))
+    return usual_location(world, name, document) or location_of(document)
 
 
 def _parent_missing(world: World, name: ResourceId) -> Refusal | None:
@@ -163,7 +202,7 @@ def _added(world: World, name: ResourceId, location: str, now: float) -> Resourc
     if len(name.types) == 1:
         path = f"{parent}/providers/{kind}/{name.names[0]}"
     group = owner if isinstance(owner, ResourceGroup) else None
-    resource = Resource(path, kind, parent, group, location, next(world.serials), now, now)
+    resource = Resource(shared(path), kind, parent, group, shared(location), next(world.serials), now, now)
     registry.add(world, resource)
     return resource
 
@@ -172,7 +211,8 @@ def _begin_change(world: World, resource: Resource, document: Document, now: flo
     preempt(world, resource.operation, now)
     _adopt(world, resource, document, now)
     resource.provisioning_state = "Updating"
-    resource.operation = begin(world, now, _CHANGE, resource, world.settings.durations.resource)
+    seconds = 0.0 if at_once.is_put(resource.type) else world.settings.durations.resource
+    resource.operation = begin(world, now, _CHANGE, resource, seconds)
     return resource.operation
 
 
@@ -188,12 +228,14 @@ def _kept(document: Document) -> Document:
 
 def _adopt(world: World, resource: Resource, document: Document, now: float) -> None:
     """Take a document in place of the one before, with all that follows."""
-    before, resource.document, resource.changed = resource.document, _kept(document), now
+    known = _kept(document)
+    properties, resource.changed = known["properties"], now
     for inline in _INLINE.get(resource.type.lower(), ()):
-        if inline in resource.properties:
-            _adopt_inline(world, resource, inline, resource.properties.pop(inline) or [], now)
-    services.complete(world, resource, before)
-    world.links.set(resource.path, resource.properties)
+        if inline in properties:
+            _adopt_inline(world, resource, inline, properties.pop(inline) or [], now)
+    services.complete(world, resource, known, resource.document)
+    resource.document = known
+    world.links.set(resource.path, properties)
 
 
 def _adopt_inline(world: World, parent: Resource, inline: str, entries: list[Document], now: float) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from itertools import chain
 
-from azvm_async.emulator import generic, providers, registry
+from azvm_async.emulator import at_once, generic, providers, registry
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
 from azvm_async.emulator.ids import ResourceId
 from azvm_async.emulator.model import Operation, Resource, ResourceGroup, World
-from azvm_async.emulator.operations import accepted, tracking
+from azvm_async.emulator.operations import accepted, settle, tracking
 from azvm_async.emulator.pages import order, page, start_in
 from azvm_async.emulator.routing import Route
 from azvm_async.wire import Response
@@ -40,7 +40,7 @@ def put(world: World, call: Call) -> Response:
     name = ResourceId.parse(_path(call))
     known = registry.find(world, name.path)
     operation = generic.change(world, name, call.api_version, call.document(), call.now.monotonic)
-    return _answered(world, call, operation, 200 if known else 201)
+    return _answered(world, call, operation, 200 if known else at_once.created(name.type))
 
 
 def patch(world: World, call: Call) -> Response:
@@ -60,7 +60,11 @@ def delete(world: World, call: Call) -> Response:
     resource = registry.find(world, path)
     if resource is None:
         return Response(204)
-    return accepted(world, call, generic.remove(world, resource, call.now.monotonic))
+    operation = generic.remove(world, resource, call.now.monotonic)
+    if at_once.is_deleted(resource.type):
+        settle(world, call.now.monotonic)
+        return Response(200)
+    return accepted(world, call, operation)
 
 
 def _collection(world: World, call: Call, path: str) -> Response:
@@ -87,6 +91,10 @@ def _candidates(world: World, call: Call, name: ResourceId) -> Iterable[Resource
 
 
 def _answered(world: World, call: Call, operation: Operation, status: int) -> Response:
+    """Answer as PUT and PATCH do."""
+    if at_once.is_put(operation.target.type):
+        settle(world, call.now.monotonic)
+        return Response.with_json(status, generic.document_of(world, operation.target))
     headers = tracking(world, call, operation, location=False)
     return Response.with_json(status, generic.document_of(world, operation.target), headers)
 

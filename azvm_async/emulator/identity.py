@@ -1,30 +1,34 @@
 """Managed identity: the two token endpoints that Azure's own credentials know, and the check of tokens.
 
 On a VM they ask the instance metadata service (IMDS), whose host ``AZURE_POD_IDENTITY_AUTHORITY_HOST`` replaces; in an
-App Service they ask ``IDENTITY_ENDPOINT``. Tokens are opaque, valid here only, and for every resource asked for.
+App Service they ask ``IDENTITY_ENDPOINT``. Tokens are opaque, valid here only, and for every resource asked for. All are
+one principal's, but those asked for with a ``client_id`` are that one's.
 """
 
 import base64
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from azvm_async.emulator.answers import Refusal, error_body
 from azvm_async.emulator.calls import Call
-from azvm_async.emulator.model import Moment, World
+from azvm_async.emulator.model import Grant, Moment, World
 from azvm_async.wire import Response
 
 IMDS_PATH = "/metadata/identity/oauth2/token"
 APP_SERVICE_PATH = "/msi/token"
+PRINCIPAL = "00000000-0000-0000-0000-00000000000b"
 _AUTHORITY = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000002"
 
 
-def issue(world: World, now: Moment, claims: str | None = None) -> tuple[str, datetime]:
-    """Return a new token, which proves these claims, and its expiry; forget those that have expired."""
-    for token in [token for token, expiry in world.tokens.items() if expiry <= now.utc - timedelta(days=1)]:
+def issue(world: World, now: Moment, claims: str | None = None, principal: str = PRINCIPAL) -> tuple[str, datetime]:
+    """Return a new token of a principal, which proves these claims, and its expiry; forget those that have expired."""
+    before = now.utc - timedelta(days=1)
+    for token in list(takewhile(lambda token: world.tokens[token].expiry <= before, world.tokens)):  # oldest first
         del world.tokens[token]
         world.challenged.pop(token, None)
     token = f"emulated.{world.secrets.randbytes(32).hex()}"
     expiry = now.utc + timedelta(seconds=world.settings.token_lifetime)
-    world.tokens[token] = expiry
+    world.tokens[token] = Grant(expiry, principal)
     if world.challenge is not None and claims != world.challenge:
         world.challenged[token] = world.challenge
     else:
@@ -42,25 +46,26 @@ def answer(world: World, call: Call) -> Response | None:
     return None
 
 
-def authenticate(world: World, call: Call) -> None:
-    """Refuse a call that brings no valid token."""
+def authenticate(world: World, call: Call) -> str:
+    """Return the principal whose token a call brings; refuse one that brings no valid token."""
     token = _token(call)
     if token is None:
         raise _unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-    expiry = world.tokens.get(token)
-    if expiry is None:
+    grant = world.tokens.get(token)
+    if grant is None:
         raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
-    if expiry <= call.now.utc:
-        raise _unauthorized("ExpiredAuthenticationToken", f"The access token expired at {expiry.isoformat()}.")
+    if grant.expiry <= call.now.utc:
+        raise _unauthorized("ExpiredAuthenticationToken", f"The access token expired at {grant.expiry.isoformat()}.")
     if (claims := world.challenged.get(token)) is not None:
         raise _challenge(claims)
+    return grant.principal
 
 
 def expire(world: World, call: Call) -> None:
     """Let the token that a call brings expire now."""
     token = _token(call)
     if token in world.tokens:
-        world.tokens[token] = call.now.utc
+        world.tokens[token] = world.tokens[token]._replace(expiry=call.now.utc)
 
 
 def challenge(world: World, claims: str) -> None:
@@ -81,7 +86,7 @@ def _granted(world: World, call: Call, *, allowed: bool) -> Response:
         return _invalid("Required metadata header not specified")
     if not (resource := call.query.get("resource")):
         return _invalid("Required query variable 'resource' is missing")
-    token, expiry = issue(world, call.now)
+    token, expiry = issue(world, call.now, principal=call.query.get("client_id") or PRINCIPAL)
     document = {
         "access_token": token,
         "expires_in": str(int(world.settings.token_lifetime)),
@@ -94,7 +99,9 @@ def _granted(world: World, call: Call, *, allowed: bool) -> Response:
 
 
 def _invalid(why: str) -> Response:
-    return Response.with_json(400, {"error": "invalid_request", "error_description": why})
+    """Return the 400 in both ways at once, of a VM's endpoint and of an App Service's: a client reads one of them."""
+    document = {"error": "invalid_request", "error_description": why, "statusCode": 400, "message": why}
+    return Response.with_json(400, document)
 
 
 def _unauthorized(code: str, message: str) -> Refusal:

@@ -74,6 +74,18 @@ class ResourceId(NamedTuple):
         return "/providers/" in self.scope.lower()
 
 
+def require_name(name: str) -> None:
+    """Make sure that a name can stand in an id.
+
+    Raises
+    ------
+    ValueError
+        When it is empty, or no single segment of a path.
+    """
+    if not name or (_FORBIDDEN | {"/"}) & set(name):
+        raise ValueError(f"{name!r} is no name: it must have characters, and none of / {' '.join(sorted(_FORBIDDEN))}")
+
+
 def label(kind: str, name: str) -> str:
     """Return what follows ``/providers/`` in the id of a resource of this full type and full name."""
     namespace, *types = kind.split("/")

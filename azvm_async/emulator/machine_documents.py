@@ -1,6 +1,6 @@
-"""What a PUT or PATCH says of a VM: checked against what exists, completed, and taken in."""
+"""What a PUT or PATCH says of a VM: checked against what exists, completed, taken in, and shown as a whole."""
 
-from azvm_async.emulator import disks, generic, services
+from azvm_async.emulator import disks, generic, registry, services
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import objects, section, string_map, text
 from azvm_async.emulator.documents import IMAGES, machine_document, without_secrets
@@ -8,6 +8,7 @@ from azvm_async.emulator.links import referred
 from azvm_async.emulator.model import Document, ResourceGroup, VirtualMachine, World
 
 TYPE = "Microsoft.Compute/virtualMachines"
+_EXTENSIONS = f"{TYPE}/extensions".lower()
 _OS_TYPES = ("Linux", "Windows")
 _LOOKED_AT = ("networkProfile", "availabilitySet", "proximityPlacementGroup")
 
@@ -18,10 +19,12 @@ def checked(
     """Return a VM's document without secrets and with its disks named, refused where it can't be a VM's."""
     path = f"{group.path}/providers/{TYPE}/{name}"
     known: Document = without_secrets(document)
+    known.pop("emulator", None)  # a key that is ours, in state files
     properties = known["properties"] = section(known, "properties")
     string_map(document, "tags")
     text(section(properties, "hardwareProfile"), "vmSize")
     section(properties, "osProfile")
+    text(section(section(properties, "diagnosticsProfile"), "bootDiagnostics"), "storageUri")
     os_type = text(section(section(properties, "storageProfile"), "osDisk"), "osType", "Linux")
     if os_type not in _OS_TYPES:
         raise Refusal(400, "InvalidParameter", f"The value '{os_type}' of parameter 'osDisk.osType' is invalid.")
@@ -38,14 +41,22 @@ def adopt(world: World, machine: VirtualMachine, document: Document, now: float)
     properties = document["properties"]
     disk = properties["storageProfile"]["osDisk"]
     windows = "windowsConfiguration" in section(properties, "osProfile")
-    services.identify(world, document, machine.given or {})
-    machine.given = document
+    services.identify(world, document, machine.given)
     machine.tags = string_map(document, "tags")
     machine.size = text(section(properties, "hardwareProfile"), "vmSize", machine.size)
     machine.os_type = "Windows" if windows else text(disk, "osType", machine.os_type)
     disk["osType"] = machine.os_type
+    machine.given = document
     disks.make(world, machine, properties["storageProfile"], now)
     world.links.set(machine.path, properties)
+
+
+def whole_document(world: World, machine: VirtualMachine, *, expanded: bool = False) -> Document:
+    """Return a VM as a GET on it shows it, which has its extensions: those in lists have not."""
+    document = machine_document(world, machine, expanded=expanded)
+    children = registry.children(world, machine.path)
+    extensions = [generic.document_of(world, each) for each in children if each.type.lower() == _EXTENSIONS]
+    return {**document, "resources": extensions} if extensions else document
 
 
 def _check_network(world: World, path: str, properties: Document) -> None:

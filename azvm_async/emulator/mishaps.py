@@ -80,7 +80,7 @@ class Mishaps:
         ValueError
             When a share is less than 0, or all together are more than 1.
         """
-        if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1:
+        if not (all(share >= 0 for share in shares.values()) and sum(shares.values()) <= 1):
             raise ValueError("shares must be at least 0 each, and at most 1 together")
         self._chances = _Chances(dict(shares), pattern, Random(seed))  # noqa: S311  # to be repeatable is its purpose
 

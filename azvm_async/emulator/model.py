@@ -2,12 +2,14 @@
 
 Records only, with the look-ups that every room needs; what happens to them is told in the rooms named after it. All
 names are found without regard to case and shown as they were given. Times are seconds of the monotonic clock, turned
-into dates when somebody looks. Records are lean, for there may be a hundred thousand of them.
+into dates when somebody looks. Records are lean, for there may be a hundred thousand of them: documents are kept as text,
+and a record that has an id has it as the one string that all who speak of it share.
 """
 
 import heapq
 import itertools
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,9 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azvm_async.clock import Clock
 from azvm_async.emulator.answers import Refusal
+from azvm_async.emulator.buckets import Buckets
 from azvm_async.emulator.effects import Chronicle
 from azvm_async.emulator.instructions import Instruction  # noqa: TC001  # it is no other sort of import than the rest
 from azvm_async.emulator.links import Links
+from azvm_async.emulator.packing import pack, shared, unpack
 from azvm_async.emulator.settings import Settings
 from azvm_async.emulator.shelf import Shelf
 from azvm_async.emulator.signing import Signer
@@ -74,11 +78,10 @@ class ResourceGroup:
     resources: "Shelf[Resource]" = field(default_factory=Shelf)
     deployments: "dict[str, Deployment]" = field(default_factory=dict)
     stacks: "dict[str, Stack]" = field(default_factory=dict)
+    path: str = field(init=False)
 
-    @property
-    def path(self) -> str:
-        """The ARM id."""
-        return f"{self.subscription.path}/resourceGroups/{self.name}"
+    def __post_init__(self) -> None:
+        self.path = f"{self.subscription.path}/resourceGroups/{self.name}"
 
 
 @dataclass(slots=True, eq=False)
@@ -87,10 +90,12 @@ class VirtualMachine:
 
     Parameters
     ----------
+    path : str
+        The ARM id.
     power_state : str or None
         The word after ``PowerState/``; ``None`` while the VM is being created.
-    given : dict or None
-        What the last PUT said, without its secrets; ``None`` for a VM that was added in Python.
+    packed : str
+        The text of ``given``.
     operation : Operation or None
         The operation under way, if any.
     run_commands : dict or None
@@ -98,7 +103,7 @@ class VirtualMachine:
     """
 
     group: ResourceGroup
-    name: str
+    path: str
     location: str
     vm_id: str
     serial: int
@@ -109,15 +114,24 @@ class VirtualMachine:
     provisioning_state: str = "Succeeded"
     hibernated: bool = False
     tags: dict[str, str] | None = None
-    given: Document | None = None
+    packed: str = field(default="", repr=False)
     operation: "Operation | None" = None
     run_commands: "dict[str, RunCommand] | None" = None
     action_run: "RunCommand | None" = None
 
     @property
-    def path(self) -> str:
-        """The ARM id."""
-        return f"{self.group.path}/providers/Microsoft.Compute/virtualMachines/{self.name}"
+    def name(self) -> str:
+        """The last part of the id."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def given(self) -> Document:
+        """What the last PUT said, without its secrets; each time a copy, empty for a VM that was added in Python."""
+        return unpack(self.packed)
+
+    @given.setter
+    def given(self, document: Document) -> None:
+        self.packed = pack(document)
 
 
 @dataclass(slots=True, eq=False)
@@ -132,8 +146,8 @@ class Resource:
         The id of what it belongs to: a resource, a resource group or a subscription.
     location : str
         Where its operations are; a resource without a location of its own has its parent's.
-    document : dict
-        What GET shows beside id, name, type and ``provisioningState``; secrets are not kept at all.
+    packed : str
+        The text of ``document``.
     """
 
     path: str
@@ -144,7 +158,7 @@ class Resource:
     serial: int
     created: float
     changed: float
-    document: Document = field(default_factory=dict, repr=False)
+    packed: str = field(default="", repr=False)
     provisioning_state: str = "Succeeded"
     operation: "Operation | None" = None
 
@@ -154,9 +168,18 @@ class Resource:
         return self.path.rpartition("/")[2]
 
     @property
+    def document(self) -> Document:
+        """What GET shows beside id, name, type and ``provisioningState``, but no secrets; each time a copy."""
+        return unpack(self.packed)
+
+    @document.setter
+    def document(self, document: Document) -> None:
+        self.packed = pack(document)
+
+    @property
     def properties(self) -> Document:
         """The document's properties."""
-        found: Document = self.document.setdefault("properties", {})
+        found: Document = self.document.get("properties", {})
         return found
 
 
@@ -205,6 +228,13 @@ class Kind(NamedTuple):
     name: str
     finish: "Callable[[World, Operation], None]"
     result: "Callable[[World, Operation], Response]"
+
+
+class Grant(NamedTuple):
+    """What a token is good for: until when it is valid, and who brings it."""
+
+    expiry: datetime
+    principal: str
 
 
 class Failure(NamedTuple):
@@ -301,14 +331,16 @@ class World:
         self.signer = Signer(self.secrets)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
+        self.ended: deque[Operation] = deque()  # those of them that have, the first one first
         self.deployments: dict[str, Deployment] = {}  # by the id of their status, for those who poll
         self.bulk: dict[str, BulkOperation] = {}
-        self.tokens: dict[str, datetime] = {}
+        self.tokens: dict[str, Grant] = {}
         self.challenge: str | None = None
         self.challenged: dict[str, str] = {}
         self.partition = self.new_id()
         self.identity_header = self.secrets.randbytes(16).hex()
-        self.gauges: dict[tuple[str, str], tuple[float, float]] = {}
+        self.client_secret = self.secrets.randbytes(20).hex()
+        self.buckets = None if settings.throttling is None else Buckets(settings.throttling.scale)
         self.scripts: dict[int, RunCommand] = {}
         self.instructions: list[Instruction] = []
         self.serials = itertools.count(1)
@@ -334,6 +366,10 @@ class World:
     def moment(self, monotonic: float) -> Moment:
         """Return a point on the monotonic clock on both clocks."""
         return Moment(monotonic, self._origin.utc + timedelta(seconds=monotonic - self._origin.monotonic))
+
+    def monotonic(self, date: datetime) -> float:
+        """Return the point on the monotonic clock that has this date."""
+        return self._origin.monotonic + (date - self._origin.utc).total_seconds()
 
     def schedule(self, operation: Operation) -> None:
         """See to it that :meth:`due` brings the operation when its time has come."""
@@ -368,6 +404,15 @@ class World:
         """Return a subscription, made when it doesn't exist."""
         return self.subscriptions.setdefault(subscription.lower(), Subscription(subscription))
 
+    def first_subscription(self) -> str | None:
+        """Return the id of the oldest subscription, if there is any."""
+        return next((each.id for each in self.subscriptions.values()), None)
+
+    def first_group(self, subscription: str) -> str | None:
+        """Return the name of the oldest resource group of a subscription, if there is any."""
+        found = self.subscriptions.get(subscription.lower())
+        return next((each.name for each in found.groups.values()), None) if found else None
+
     def add_group(self, subscription: Subscription, name: str, location: str) -> ResourceGroup:
         """Return a resource group, made when it doesn't exist."""
         if (found := subscription.groups.get(name.lower())) is None:
@@ -377,6 +422,7 @@ class World:
 
     def add_machine(self, group: ResourceGroup, name: str, location: str, now: float) -> VirtualMachine:
         """Put a new VM into a resource group."""
-        machine = VirtualMachine(group, name, location, self.new_id(), next(self.serials), now)
+        path = shared(f"{group.path}/providers/Microsoft.Compute/virtualMachines/{name}")
+        machine = VirtualMachine(group, path, shared(location), self.new_id(), next(self.serials), now)
         group.machines[name.lower()] = machine
         return machine

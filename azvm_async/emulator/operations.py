@@ -2,7 +2,8 @@
 
 An operation has two URLs. ``Azure-AsyncOperation`` says how it goes; the same URL with ``monitor=true``, sent as
 ``Location``, answers 202 until the end and then what the first request would have answered, had it waited. Nothing
-happens while nobody looks: :func:`settle`, called at the start of each request, ends what has come due.
+happens while nobody looks: :func:`settle`, called at the start of each request, ends what has come due. A day after its
+end an operation is forgotten, and its URLs answer 404.
 """
 
 from datetime import datetime
@@ -14,6 +15,7 @@ from azvm_async.emulator.ids import label_of, part
 from azvm_async.emulator.model import NEVER, Document, Failure, Kind, Operation, World
 from azvm_async.wire import Response
 
+_REMEMBERED = 86_400.0
 PREEMPTED = Failure("OperationPreempted", "Operation execution has been preempted by a more recent operation.")
 
 
@@ -39,13 +41,14 @@ def never_end(operation: Operation) -> None:
 
 
 def settle(world: World, now: float) -> None:
-    """End all operations that have come due, in their order, and do what their ends do."""
+    """End all operations that have come due, in their order, do what their ends do, and forget those ended long ago."""
     for operation in world.due(now):
         world.chronicle.turn_to(operation.due, operation.request)
         if operation.doom is None:
             succeed(world, operation, operation.due)
         else:
             _miscarry(world, operation, operation.doom)
+    _forget(world, now - _REMEMBERED)
 
 
 def succeed(world: World, operation: Operation, now: float) -> None:
@@ -126,8 +129,15 @@ def _miscarry(world: World, operation: Operation, doom: Failure) -> None:
     fail(world, operation, doom, operation.due, status)
 
 
+def _forget(world: World, before: float) -> None:
+    """Forget the operations that had ended by then: an emulator may run for long."""
+    while world.ended and world.ended[0].ended is not None and world.ended[0].ended <= before:
+        world.operations.pop(world.ended.popleft().id, None)
+
+
 def _tell(world: World, operation: Operation) -> None:
-    """Tell whoever waits inside the emulator that an operation has ended."""
+    """Note that an operation has ended, and tell whoever waits for it inside the emulator."""
+    world.ended.append(operation)
     then, operation.then = operation.then, None
     if then is not None:
         then(world, operation)

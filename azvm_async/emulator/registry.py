@@ -9,6 +9,7 @@ from heapq import merge
 
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.model import Resource, ResourceGroup, RunCommand, Subscription, VirtualMachine, World
+from azvm_async.emulator.packing import shared
 
 LOCKS = "microsoft.authorization/locks"
 _MACHINES = ["providers", "microsoft.compute", "virtualmachines"]
@@ -70,7 +71,7 @@ def in_order(group: ResourceGroup, after: float = 0) -> Iterator[VirtualMachine 
 
 def add(world: World, resource: Resource) -> None:
     """Put a new resource where it belongs."""
-    key = resource.path.lower()
+    key = shared(resource.path.lower())
     owner_of(world, key).resources[key] = resource
     world.children.setdefault(resource.parent.lower(), {})[key] = resource
     world.chronicle.note("create", resource.path)
@@ -87,7 +88,7 @@ def drop(world: World, resource: Resource) -> None:
     drop_children(world, key)
     del owner.resources[key]
     world.chronicle.note("delete", resource.path)
-    world.links.drop(key)
+    world.links.drop(resource.path)
     world.locks.pop(key, None)
     world.addresses.pop(key, None)
     siblings = world.children[parent]
@@ -97,8 +98,9 @@ def drop(world: World, resource: Resource) -> None:
 
 
 def note_gone(world: World, machine: VirtualMachine) -> None:
-    """Note that a VM is gone, with its run commands."""
+    """Note that a VM is gone, with its run commands and what extends them."""
     for command in (machine.run_commands or {}).values():
+        drop_children(world, command.path)
         world.chronicle.note("delete", command.path)
     world.chronicle.note("delete", machine.path)
 

@@ -3,13 +3,13 @@
 What has a location is in them: top-level resources and the extensions of VMs, not subnets and their kind.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
 from azvm_async.emulator import registry
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
 from azvm_async.emulator.documents import machine_document
+from azvm_async.emulator.filters import Facts, Filterable, condition
 from azvm_async.emulator.generic import document_of
 from azvm_async.emulator.ids import ResourceId
 from azvm_async.emulator.model import Document, Resource, ResourceGroup, VirtualMachine, World
@@ -21,7 +21,14 @@ Anything = VirtualMachine | Resource
 _MACHINE = "Microsoft.Compute/virtualMachines"
 _SHOWN = ("id", "name", "type", "kind", "location", "sku", "plan", "identity", "zones", "managedBy", "tags")
 _EXPANSIONS = ("createdTime", "changedTime", "provisioningState")
-_COMPARISON = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
+_INNER = (
+    "identity/principalId",
+    "plan/publisher",
+    "plan/product",
+    "plan/name",
+    "plan/version",
+    "plan/promotionCode",
+)
 
 
 def list_in_group(world: World, call: Call) -> Response:
@@ -38,8 +45,9 @@ def list_in_subscription(world: World, call: Call) -> Response:
 
 
 def _page(world: World, call: Call, resources: Iterator[Anything]) -> Response:
-    matches, expansions = _filter(call.query.get("$filter", "")), _expansions(call.query.get("$expand", ""))
-    found = (each for each in resources if matches(each))
+    given, expansions = call.query.get("$filter", ""), _expansions(call.query.get("$expand", ""))
+    holds = condition(given, _FILTERABLE)
+    found = (each for each in resources if holds(_facts(each))) if given else resources
     return page(world, call, found, order, lambda each: _document(world, each, expansions))
 
 
@@ -74,41 +82,38 @@ def _expansions(given: str) -> list[str]:
     return [each for each in _EXPANSIONS if each.lower() in wanted]
 
 
-def _filter(given: str) -> Callable[[Anything], bool]:
-    """Return the condition that a $filter says: comparisons with ``eq``, joined by ``and``."""
-    wanted = dict(map(_comparison, re.split(r"\s+and\s+", given, flags=re.IGNORECASE))) if given else {}
-    name, value = wanted.pop("tagname", None), wanted.pop("tagvalue", None)
-    if name is None and value is not None:
-        raise _bad_filter(given)
-    return lambda resource: (
-        _facts(resource).items() >= wanted.items() and (name is None or _has_tag(resource, name, value))
-    )
+def _facts(resource: Anything) -> Facts:
+    """Return how to learn what a ``$filter`` asks of a resource."""
+    return Facts(lambda name: _LEARNED[name](resource), lambda: _tags(resource))
 
 
-def _comparison(given: str) -> tuple[str, str]:
-    found = _COMPARISON.fullmatch(given)
-    if found is None or found[1].lower() not in _COMPARED:
-        raise _bad_filter(given)
-    return found[1].lower(), found[2].replace("''", "'").lower()
+def _tags(resource: Anything) -> dict[str, str]:
+    return (resource.document.get("tags") if isinstance(resource, Resource) else resource.tags) or {}
 
 
-def _bad_filter(given: str) -> Refusal:
-    return Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{given}' specified in the query string.")
+def _group_name(resource: Anything) -> str:
+    return resource.group.name if resource.group else ""
 
 
-def _facts(resource: Anything) -> dict[str, str]:
-    """Return what a $filter can compare beside tags."""
-    name = ResourceId.parse(resource.path)
-    facts = {"resourcetype": name.type, "name": name.name, "location": resource.location}
-    return {each: value.lower() for each, value in facts.items()}
+def _inner(outer: str, inner: str) -> Callable[[Anything], str]:
+    """Return how to learn a property within another one."""
+
+    def learn(resource: Anything) -> str:
+        document = resource.document if isinstance(resource, Resource) else resource.given
+        found = document.get(outer)
+        return str(found.get(inner, "")) if isinstance(found, dict) else ""
+
+    return learn
 
 
-def _has_tag(resource: Anything, name: str, value: str | None) -> bool:
-    tags = resource.tags if isinstance(resource, VirtualMachine) else resource.document.get("tags")
-    return any(each.lower() == name and value in {None, own.lower()} for each, own in (tags or {}).items())
-
-
-_COMPARED = {"resourcetype", "name", "location", "tagname", "tagvalue"}
+_LEARNED: dict[str, Callable[[Anything], str]] = {
+    "resourcetype": lambda resource: ResourceId.parse(resource.path).type,
+    "name": lambda resource: ResourceId.parse(resource.path).name,
+    "location": lambda resource: resource.location,
+    "resourcegroup": _group_name,
+    **{path.lower(): _inner(*path.split("/")) for path in _INNER},
+}
+_FILTERABLE = Filterable(compared=_LEARNED.keys(), searched={"name", "resourcegroup"})
 
 _RESOURCES = "/subscriptions/{subscription}/resources"
 _IN_GROUP = "/subscriptions/{subscription}/resourceGroups/{group}/resources"

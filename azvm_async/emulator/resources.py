@@ -1,12 +1,14 @@
 """Subscriptions and resource groups, and the lists of what is in them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from azvm_async.emulator import registry
 from azvm_async.emulator.answers import Refusal
-from azvm_async.emulator.calls import Call, location_of, string_map
+from azvm_async.emulator.calls import Call, location_of, plain_location, string_map
 from azvm_async.emulator.documents import group_document, machine_document, subscription_document
+from azvm_async.emulator.filters import Facts, Filterable, bad_filter, condition
 from azvm_async.emulator.in_use import permit_group
 from azvm_async.emulator.model import Kind, Operation, Resource, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import accepted, begin, nothing, preempt
@@ -19,6 +21,7 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUPS = f"{_SUBSCRIPTION}/resourceGroups"
 _GROUP = f"{_GROUPS}/{{group}}"
 _COMPUTE = "providers/Microsoft.Compute"
+_OF_SCALE_SET = re.compile(r"'?virtualMachineScaleSet/id'?\s+eq\s+'?([^\s']+)'?", re.IGNORECASE)
 
 
 def list_subscriptions(world: World, call: Call) -> Response:  # noqa: ARG001  # a handler
@@ -34,7 +37,9 @@ def get_subscription(world: World, call: Call) -> Response:
 def list_groups(world: World, call: Call) -> Response:
     """Answer GET on a subscription's resource groups."""
     groups = world.subscription(call.name("subscription")).groups.values()
-    return Response.with_json(200, {"value": [group_document(group) for group in groups]})
+    holds = condition(call.query.get("$filter", ""), Filterable())
+    found = (group for group in groups if holds(_facts(group)))
+    return page(world, call, found, lambda group: (group.serial, 0), group_document)
 
 
 def get_group(world: World, call: Call) -> Response:
@@ -95,23 +100,29 @@ def remove_group(world: World, group: ResourceGroup, now: float) -> Operation:
 def list_in_group(world: World, call: Call) -> Response:
     """Answer GET on a resource group's VMs."""
     group = _named(world, call)
-    return _page(world, call, group.machines.after(start_in(group, call)))
+    return _page(world, call, _chosen(call, group.machines.after(start_in(group, call))), expanded=_expands(call))
 
 
 def list_in_subscription(world: World, call: Call) -> Response:
     """Answer GET on a subscription's VMs; ``statusOnly=true`` adds their run-time status."""
-    return _page(world, call, _all_machines(world, call), expanded=call.asks("statusOnly"))
+    machines = _chosen(call, _all_machines(world, call))
+    return _page(world, call, machines, expanded=call.asks("statusOnly") or _expands(call))
 
 
 def list_in_location(world: World, call: Call) -> Response:
     """Answer GET on a subscription's VMs in one location."""
-    wanted = call.name("location").lower()
+    wanted = plain_location(call.name("location"))
     machines = (each for each in _all_machines(world, call) if each.location == wanted)
     return _page(world, call, machines)
 
 
 def _named(world: World, call: Call) -> ResourceGroup:
     return world.group(call.name("subscription"), call.name("group"))
+
+
+def _facts(group: ResourceGroup) -> Facts:
+    """Return how to learn what a ``$filter`` asks of a resource group: its tags alone."""
+    return Facts(str, lambda: group.tags or {})
 
 
 def _include(world: World, resource: VirtualMachine | Resource, deletion: Operation) -> None:
@@ -128,6 +139,27 @@ def _all_machines(world: World, call: Call) -> Iterator[VirtualMachine]:
     return chain.from_iterable(group.machines.after(start_in(group, call)) for group in groups)
 
 
+def _chosen(call: Call, machines: Iterable[VirtualMachine]) -> Iterable[VirtualMachine]:
+    """Return the VMs that a ``$filter`` asks for, which can be those of a scale set only."""
+    given = call.query.get("$filter", "")
+    if not given:
+        return machines
+    if (found := _OF_SCALE_SET.fullmatch(given.strip())) is None:
+        raise bad_filter(given)
+    wanted = found[1].lower()
+    return (each for each in machines if _scale_set(each) == wanted)
+
+
+def _scale_set(machine: VirtualMachine) -> str:
+    found = (machine.given.get("properties") or {}).get("virtualMachineScaleSet")
+    return str(found.get("id")).lower() if isinstance(found, dict) else ""
+
+
+def _expands(call: Call) -> bool:
+    """Tell whether a list shall contain the instance views: only together with a ``$filter``."""
+    return call.expands_instance_view() and bool(call.query.get("$filter"))
+
+
 def _page(world: World, call: Call, machines: Iterable[VirtualMachine], *, expanded: bool = False) -> Response:
     return page(world, call, machines, order, lambda each: machine_document(world, each, expanded=expanded))
 
@@ -137,7 +169,7 @@ def _end_deletion(world: World, operation: Operation) -> None:
     for resource in list(group.resources.values()):
         registry.drop(world, resource)
     for machine in group.machines.values():
-        world.links.drop(machine.path.lower())
+        world.links.drop(machine.path)
         registry.note_gone(world, machine)
     group.machines.clear()
     group.subscription.groups.pop(group.name.lower(), None)

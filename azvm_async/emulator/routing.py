@@ -110,7 +110,8 @@ class Router:
 
 
 def _segments(path: str) -> list[str]:
-    return path.strip("/").split("/")
+    """Return what stands between slashes; two of them are one, as an official client writes for "no parent"."""
+    return [segment for segment in path.split("/") if segment]
 
 
 def _unknown(call: Call) -> Refusal:

@@ -24,6 +24,7 @@ from azvm_async.emulator.model import (
 )
 from azvm_async.emulator.operations import accepted, begin, fail, gone, nothing, preempt, reschedule, tracking
 from azvm_async.emulator.programs import Program, shown_properties
+from azvm_async.emulator.registry import drop_children
 from azvm_async.emulator.routing import Route
 from azvm_async.wire import Response
 
@@ -231,6 +232,7 @@ def _note_run(world: World, record: RunCommand, now: float) -> None:
 def _end_deletion(world: World, operation: Operation) -> None:
     record: RunCommand = operation.target
     world.chronicle.note("delete", record.path)
+    drop_children(world, record.path)
     (record.machine.run_commands or {}).pop(record.name.lower(), None)
 
 

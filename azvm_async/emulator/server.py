@@ -6,20 +6,25 @@ Faults of the connection happen to real ones: the socket is closed with a reset,
 import asyncio
 import socket
 import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from azvm_async.clock import Clock
+from azvm_async.clock import Clock, SystemClock
+from azvm_async.emulator import hosts
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.door import Door
 from azvm_async.emulator.faults import Fault, ResetAfter, ResetBefore, ResetMidway, Slow
+from azvm_async.emulator.throttling import COMPUTE_HEADER
 from azvm_async.wire import Request, Response, joined
 
-_HOST = "127.0.0.1"
-_NAMES = {_HOST, "localhost"}
+if TYPE_CHECKING:
+    from azvm_async.emulator.certificate import Tls
+
 _AT_ONCE = struct.pack("ii", 1, 0)
 _LARGEST_BODY = 4 * 1024 * 1024
-_TOO_LARGE = Refusal(413, "RequestContentTooLarge", "The request is larger than 4 MB.").response()
 
 
 class Server:
@@ -31,11 +36,19 @@ class Server:
         Answers the requests.
     clock : Clock
         Is told that work is under way from a request's arrival to its answer.
+    host : str
+        Where to listen; see :mod:`~azvm_async.emulator.hosts`.
+    tls : bool
+        Whether to speak https.
     """
 
-    def __init__(self, door: Door, clock: Clock) -> None:
+    def __init__(self, door: Door, clock: Clock, host: str, *, tls: bool) -> None:
         self._door = door
         self._clock = clock
+        self._host = host
+        self._names = {hosts.in_url(host), "127.0.0.1", "localhost"}
+        self._secure = tls
+        self._tls: Tls | None = None
         self._port = 0
         self._at_work: set[web.RequestHandler] = set()
         self._outage: asyncio.Task[None] | None = None
@@ -52,19 +65,29 @@ class Server:
         OSError
             When the port is taken.
         """
+        self._tls = _tls(self._host) if self._secure else None
         await self._runner.setup()
+        self._port = port
         try:
-            await web.TCPSite(self._runner, _HOST, port).start()
-        except OSError:
-            await self._runner.cleanup()
+            await self._listen()
+        except (OSError, OverflowError):
+            await self.stop()
             raise
         self._port = self._runner.addresses[0][1]
-        return f"http://{_HOST}:{self._port}"
+        return f"{'https' if self._secure else 'http'}://{hosts.in_url(self._host)}:{self._port}"
 
     async def stop(self) -> None:
         """Listen no more, and close all connections."""
         await self._end_outage()
         await self._runner.cleanup()
+        if self._tls is not None:
+            self._tls.close()
+            self._tls = None
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate that clients are to trust, while it listens with TLS."""
+        return None if self._tls is None else self._tls.ca_file
 
     async def refuse(self, seconds: float) -> None:
         """Listen no more for so long; connections at rest are closed, those at work when they are done."""
@@ -83,7 +106,11 @@ class Server:
     async def _listen_after(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
         with self._clock.working():
-            await web.TCPSite(self._runner, _HOST, self._port).start()
+            await self._listen()
+
+    async def _listen(self) -> None:
+        context = None if self._tls is None else self._tls.context
+        await web.TCPSite(self._runner, hosts.address(self._host), self._port, ssl_context=context).start()
 
     async def _end_outage(self) -> None:
         if self._outage is not None:
@@ -99,32 +126,40 @@ class Server:
             self._at_work.discard(request.protocol)
 
     async def _answered(self, request: web.BaseRequest) -> web.Response:
-        response, fault = _refusal(request), None
+        response, fault = self._refusal(request), None
         if response is None:
             fault = self._door.fault(request.method, request.rel_url.raw_path)
             response = await self._handled(request, fault)
         if isinstance(fault, Slow):
             await asyncio.sleep(fault.seconds)
-        answer = web.Response(status=response.status, body=response.body or None, headers=response.headers)
+        answer = web.Response(status=response.status, body=response.body or None, headers=_lines(response.headers))
         return await _broken(request, answer, fault)
 
     async def _handled(self, request: web.BaseRequest, fault: Fault | None) -> Response:
         if isinstance(fault, ResetBefore):
             return Response(204)  # nobody gets it
-        body = await _body(request)
-        return _TOO_LARGE if body is None else self._door.handle(_from_aiohttp(request, body), fault)
+        try:
+            body = await _body(request)
+        except Refusal as refusal:
+            return refusal.response()
+        return self._door.handle(_from_aiohttp(request, body), fault)
+
+    def _refusal(self, request: web.BaseRequest) -> Response | None:
+        """Return the answer to a request that doesn't get as far as the door.
+
+        A web page can make a browser believe that its own host name means 127.0.0.1, and would then get tokens here and
+        run scripts: whoever calls must do so by a name of this host.
+        """
+        name = hosts.without_port(request.host)
+        if name not in self._names:
+            return Refusal(421, "MisdirectedRequest", f"The emulator doesn't answer for '{name}'.").response()
+        return None
 
 
-def _refusal(request: web.BaseRequest) -> Response | None:
-    """Return the answer to a request that doesn't get as far as the door.
+def _tls(host: str) -> "Tls":
+    from azvm_async.emulator.certificate import Tls  # noqa: PLC0415 - only who wants TLS pays for cryptography
 
-    A web page can make a browser believe that its own host name means 127.0.0.1, and would then get tokens here and run
-    scripts: whoever calls must do so by a name of this host.
-    """
-    name = request.host.rpartition(":")[0] or request.host
-    if name not in _NAMES:
-        return Refusal(421, "MisdirectedRequest", f"The emulator doesn't answer for '{name}'.").response()
-    return None
+    return Tls(host, SystemClock().utcnow())
 
 
 async def _broken(request: web.BaseRequest, answer: web.Response, fault: Fault | None) -> web.Response:
@@ -152,14 +187,32 @@ def _reset(request: web.BaseRequest) -> None:
         transport.abort()
 
 
-async def _body(request: web.BaseRequest) -> bytes | None:
-    """Read a request's body; ``None`` where it is too large, of which no more is read than shows that."""
+async def _body(request: web.BaseRequest) -> bytes:
+    """Read a request's body; of one that is too large no more is read than shows that.
+
+    Raises
+    ------
+    Refusal
+        When it is, or when it is not encoded as its headers say.
+    """
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > _LARGEST_BODY:
-            return None
+    try:
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > _LARGEST_BODY:
+                raise Refusal(413, "RequestContentTooLarge", "The request is larger than 4 MB.")
+    except web.RequestPayloadError as error:
+        request.content.feed_eof()  # or else aiohttp goes on to read, and logs what it finds
+        request.protocol.close()
+        raise Refusal.bad_content("it is not encoded as its headers say.") from error
     return bytes(body)
+
+
+def _lines(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return headers as they are sent: where each throttling policy has its own, there are several of one name."""
+    lines = [(name, value) for name, value in headers.items() if name != COMPUTE_HEADER]
+    policies = headers.get(COMPUTE_HEADER, "")
+    return lines + [(COMPUTE_HEADER, policy) for policy in policies.split(", ") if policy]
 
 
 def _from_aiohttp(request: web.BaseRequest, body: bytes) -> Request:

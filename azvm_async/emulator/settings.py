@@ -61,6 +61,32 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttling:
+    """How much may be asked for: what Azure has published, or so many times as much.
+
+    Parameters
+    ----------
+    scale : float
+        How many times the published buckets, and what flows into them; from a millionth to a million.
+    header_per_policy : bool
+        Whether ``x-ms-ratelimit-remaining-resource`` comes once for each policy, as documented, instead of once with
+        all of them, as seen on the wire. Without sockets the values are joined anyway.
+
+    Raises
+    ------
+    ValueError
+        When ``scale`` is beyond that: dates and headers could not tell such waits and buckets.
+    """
+
+    scale: float = 1.0
+    header_per_policy: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1e-6 <= self.scale <= 1e6:  # noqa: PLR2004  # as the docstring says
+            raise ValueError(f"the scale must be a number from 0.000001 to 1000000, not {self.scale}")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The emulator's habits.
 
@@ -77,6 +103,8 @@ class Settings:
         How many items a page of a list holds.
     token_lifetime : float
         Seconds for which a token is valid.
+    throttling : Throttling or None
+        How much may be asked for; ``None``: nobody counts.
     """
 
     durations: Durations = field(default_factory=Durations)
@@ -84,3 +112,4 @@ class Settings:
     retry_after: int | None = None
     page_size: int = 500
     token_lifetime: float = 86_400.0
+    throttling: Throttling | None = field(default_factory=Throttling)

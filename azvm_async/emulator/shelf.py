@@ -24,21 +24,27 @@ class Shelf(dict[str, Record]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order: list[tuple[int, str]] = []
+        self._serials: list[int] = []
+        self._keys: list[str] = []
 
     def __setitem__(self, key: str, record: Record) -> None:
         super().__setitem__(key, record)
-        self._order.append((record.serial, key))
-        if len(self._order) > 2 * len(self) + _SLACK:
-            self._order = [each for each in self._order if self._holds(*each)]
+        self._serials.append(record.serial)
+        self._keys.append(key)
+        if len(self._keys) > 2 * len(self) + _SLACK:
+            self._tidy()
 
     def after(self, serial: float) -> Iterator[Record]:
         """Return the records with higher numbers than this one, in order."""
-        start = bisect_right(self._order, serial, key=lambda each: each[0])
-        for number in range(start, len(self._order)):
-            place, key = self._order[number]
-            if self._holds(place, key):
+        for place in range(bisect_right(self._serials, serial), len(self._keys)):
+            number, key = self._serials[place], self._keys[place]
+            if self._holds(number, key):
                 yield self[key]
+
+    def _tidy(self) -> None:
+        """Forget the places of what was taken away."""
+        self._keys = [key for number, key in zip(self._serials, self._keys, strict=True) if self._holds(number, key)]
+        self._serials = [self[key].serial for key in self._keys]
 
     def _holds(self, serial: int, key: str) -> bool:
         record = self.get(key)

@@ -75,8 +75,11 @@ def delete(world: World, call: Call) -> Response:
 
 def export(world: World, call: Call) -> Response:
     """Answer with the template as it was given."""
-    deployment = _named(world, call).deployment
-    return Response.with_json(200, {"template": deployment.template if deployment is not None else {}})
+    stack = _named(world, call)
+    if stack.deployment is None or not stack.deployment.template:
+        message = f"The template of stack '{stack.name}' was not kept: the emulator's state file has none."
+        raise Refusal(409, "DeploymentTemplateNotKept", message)
+    return Response.with_json(200, {"template": stack.deployment.template})
 
 
 def poll(world: World, call: Call) -> Response:

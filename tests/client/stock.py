@@ -4,6 +4,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from emulator.support import version_of
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ubuntu-vm.jsonc"
 KEY = {"adminPublicKey": "ssh-ed25519 AAAA example"}
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
@@ -21,7 +23,13 @@ def template(*resources: Template, **sections: Any) -> Template:
 
 def resource(kind: str, name: str, *after: str, **more: Any) -> Template:
     """Return a resource that comes after others."""
-    made = {"type": kind, "apiVersion": "2023-11-01", "name": name, "location": "westeurope", "properties": {}}
+    made = {
+        "type": kind,
+        "apiVersion": version_of(kind, "2023-11-01"),
+        "name": name,
+        "location": "westeurope",
+        "properties": {},
+    }
     return {**made, "dependsOn": [*after], **more}
 
 

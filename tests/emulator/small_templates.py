@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from emulator.support import version_of
+
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/emulated-rg"
 OTHER = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/other-rg"
 ALL = f"{GROUP}/providers/Microsoft.Resources/deployments"
@@ -10,7 +12,7 @@ NETWORKS = "Microsoft.Network/virtualNetworks"
 NETWORK = f"{GROUP}/providers/{NETWORKS}/net"
 INTERFACE = f"{GROUP}/providers/Microsoft.Network/networkInterfaces/nic"
 MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm1"
-IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+BALANCERS = "Microsoft.Network/loadBalancers"
 
 Template = dict[str, Any]
 
@@ -27,22 +29,22 @@ def body(*resources: Template, mode: str = "Incremental", values: Any = None, **
     return {"properties": {"mode": mode, "template": template(*resources, **sections), "parameters": values}}
 
 
-def identity(name: str, *after: str, **more: Any) -> Template:
+def balancer(name: str, *after: str, **more: Any) -> Template:
     """Return the simplest resource there is, to be made after others of its sort."""
-    waits = [f"{GROUP}/providers/{IDENTITIES}/{each}" for each in after]
-    return resource(IDENTITIES, name, *waits, **more)
+    waits = [f"{GROUP}/providers/{BALANCERS}/{each}" for each in after]
+    return resource(BALANCERS, name, *waits, **more)
 
 
-def identity_id(name: str, group: str = GROUP) -> str:
-    """Return the id of an identity."""
-    return f"{group}/providers/{IDENTITIES}/{name}"
+def balancer_id(name: str, group: str = GROUP) -> str:
+    """Return the id of such a resource."""
+    return f"{group}/providers/{BALANCERS}/{name}"
 
 
 def resource(kind: str, name: str, *after: str, **more: Any) -> Template:
     """Return a resource that waits for those with these ids."""
     return {
         "type": kind,
-        "apiVersion": "2024-05-01",
+        "apiVersion": version_of(kind, "2024-05-01"),
         "name": name,
         "location": "westeurope",
         "dependsOn": list(after),

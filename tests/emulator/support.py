@@ -8,9 +8,24 @@ from typing import Any
 
 from azvm_async.clock import Clock
 from azvm_async.emulator import Emulator
+from azvm_async.emulator.providers import known_type
 from azvm_async.wire import Request, Response
 
 API_VERSION = "2024-07-01"
+
+
+def version_of(kind: str, wanted: str = API_VERSION) -> str:
+    """Return an API version that a full type has: the wanted one, or else its newest."""
+    known = known_type(kind)
+    return wanted if known is None or wanted in known.versions else known.versions[-1]
+
+
+def version_at(path: str) -> str:
+    """Return an API version that the type at a path has."""
+    namespace, *segments = path.partition("?")[0].rpartition("/providers/")[2].split("/")
+    if segments[-1:] == ["exportTemplate"]:
+        segments = segments[:-1]
+    return version_of("/".join((namespace, *segments[::2])))
 
 
 def run_command(script: str, **properties: Any) -> dict[str, Any]:
@@ -40,7 +55,7 @@ def endless(told: Path) -> str:
 class Caller:
     """Sends requests through the in-process door with a token of its own."""
 
-    def __init__(self, arm: Emulator, clock: Clock, token: str, every: float = 1.0) -> None:
+    def __init__(self, arm: Emulator, clock: Clock, token: str, every: float = 4.0) -> None:
         self.arm = arm
         self.clock = clock
         self.every = every
@@ -67,7 +82,10 @@ class Caller:
         return await self.get(accepted.headers["azure-asyncoperation"])
 
     async def done(self, accepted: Response) -> dict[str, Any]:
-        """Wait for the operation's end, and return how it went."""
+        """Wait for the operation's end, and return how it went; what is not tracked is done, and must not be refused."""
+        if "azure-asyncoperation" not in accepted.headers:
+            assert accepted.status < 300, accepted.body
+            return {"status": "Succeeded"}
         while (status := await self.poll(accepted))["status"] == "InProgress":
             await self.clock.sleep(self.every)
         return status
@@ -95,4 +113,4 @@ class Caller:
         """Return a path as URL."""
         if where.startswith("http"):
             return where
-        return f"{self.arm.endpoint}{where}{'&' if '?' in where else '?'}api-version={API_VERSION}"
+        return f"{self.arm.endpoint}{where}{'&' if '?' in where else '?'}api-version={version_at(where)}"

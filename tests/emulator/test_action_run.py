@@ -3,7 +3,10 @@
 from typing import Any
 
 from azvm_async.emulator import Emulator
+from emulator.sites import SUB, refusal
 from emulator.support import Caller
+
+CATALOGUE = f"{SUB}/providers/Microsoft.Compute/locations/westeurope/runCommands"
 
 
 def body(*lines: str, **more: Any) -> dict[str, Any]:
@@ -53,3 +56,15 @@ async def test_the_vm_must_run(arm: Emulator, caller: Caller):
 async def test_a_script_that_is_no_list_is_refused(caller: Caller, vm: str):
     answer = await caller.send("POST", f"{vm}/runCommand", {"commandId": "RunShellScript", "script": "true"})
     assert answer.status == 400
+
+
+async def test_the_catalogue_lists_the_commands_and_shows_each(caller: Caller):
+    listed = (await caller.get(CATALOGUE))["value"]
+    assert [each["id"] for each in listed] == ["RunPowerShellScript", "RunShellScript"]
+    for each in listed:
+        shown = await caller.get(f"{CATALOGUE}/{each['id'].lower()}")
+        assert shown == {"script": [], "parameters": [], **each}
+
+
+async def test_a_command_that_the_catalogue_has_not_is_not_found(caller: Caller):
+    assert await refusal(caller, "GET", f"{CATALOGUE}/FormatDisk") == (404, "NotFound")

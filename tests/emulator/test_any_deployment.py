@@ -12,12 +12,18 @@ from azvm_async.emulator.model import World
 from azvm_async.emulator.settings import Settings
 from azvm_async.emulator.stacking import AT_REST
 from emulator.small_templates import GROUP, ONE
+from emulator.support import version_of
 from emulator.test_any_shape import DOCUMENTS, PROPERTIES, ask
 from emulator.test_core import START, at
 
 STACK = f"{GROUP}/providers/Microsoft.Resources/deploymentStacks/s1"
 RESOURCES = st.builds(
-    lambda kind_and_name, more: dict(zip(("type", "name"), kind_and_name, strict=True)) | more,
+    lambda kind_and_name, more: {
+        "type": kind_and_name[0],
+        "name": kind_and_name[1],
+        "apiVersion": version_of(kind_and_name[0]),
+        **more,
+    },
     st.sampled_from(
         [
             *(("Microsoft.Network/virtualNetworks", "a"), ("Microsoft.Network/virtualNetworks/subnets", "a/b")),
@@ -28,7 +34,7 @@ RESOURCES = st.builds(
         ]
     ),
     st.fixed_dictionaries(
-        {"apiVersion": st.just("2024-07-01"), "location": st.just("westeurope"), "properties": PROPERTIES},
+        {"location": st.just("westeurope"), "properties": PROPERTIES},
         optional={"dependsOn": st.just(["Microsoft.Network/virtualNetworks/a"]), "identity": DOCUMENTS},
     ),
 )

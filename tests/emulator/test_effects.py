@@ -9,7 +9,7 @@ from azvm_async.clock import VirtualClock
 from azvm_async.emulator import Effect, Emulator, faults
 from emulator.deploying import Deployer
 from emulator.sites import COMPUTE, NSG, RG, SUB, SUBNET, VM, VNET, body, machine, vnet
-from emulator.small_templates import ALL, ONE, identity, identity_id, nested, template
+from emulator.small_templates import ALL, ONE, balancer, balancer_id, nested, template
 from emulator.small_templates import body as deployment
 from emulator.support import Caller, run_command, until
 
@@ -172,34 +172,34 @@ async def test_a_vm_takes_its_run_commands_along(quick: Emulator, live: Caller):
 
 
 async def test_a_deployment_begins_makes_its_resources_and_is_forgotten(arm: Emulator, deployer: Deployer):
-    await deployer.deploy(deployment(identity("a"), identity("b", "a")))
-    assert told(arm) == [("deploy", ONE), ("create", identity_id("a")), ("create", identity_id("b"))]
+    await deployer.deploy(deployment(balancer("a"), balancer("b", "a")))
+    assert told(arm) == [("deploy", ONE), ("create", balancer_id("a")), ("create", balancer_id("b"))]
     assert {effect.request for effect in arm.effects} == {0}
     await deployer.followed(await deployer.send("DELETE", ONE))
     assert told(arm)[3:] == [("delete", ONE)]
 
 
 async def test_nested_deployments_begin_too(arm: Emulator, deployer: Deployer):
-    await deployer.deploy(deployment(nested("inner", template(identity("a")))))
-    assert told(arm) == [("deploy", ONE), ("deploy", f"{ALL}/inner"), ("create", identity_id("a"))]
+    await deployer.deploy(deployment(nested("inner", template(balancer("a")))))
+    assert told(arm) == [("deploy", ONE), ("deploy", f"{ALL}/inner"), ("create", balancer_id("a"))]
 
 
 async def test_a_deployment_is_cancelled(arm: Emulator, deployer: Deployer):
-    await deployer.send("PUT", ONE, deployment(identity("a")))
+    await deployer.send("PUT", ONE, deployment(balancer("a")))
     await deployer.send("POST", f"{ONE}/cancel")
     assert told(arm) == [("deploy", ONE), ("cancel", ONE)]
 
 
 @pytest.mark.parametrize("verb", ["validate", "whatIf"])
 async def test_to_ask_what_a_deployment_would_do_has_no_effect(arm: Emulator, deployer: Deployer, verb: str):
-    await deployer.send("POST", f"{ONE}/{verb}", deployment(identity("a")))
+    await deployer.send("POST", f"{ONE}/{verb}", deployment(balancer("a")))
     assert arm.effects == []
 
 
 async def test_a_stack_comes_changes_and_goes(arm: Emulator, deployer: Deployer):
     stack = f"{RG}/providers/Microsoft.Resources/deploymentStacks/s"
     properties = {
-        "template": template(identity("a")),
+        "template": template(balancer("a")),
         "actionOnUnmanage": {"resources": "delete"},
         "denySettings": {"mode": "none"},
     }
@@ -209,7 +209,7 @@ async def test_a_stack_comes_changes_and_goes(arm: Emulator, deployer: Deployer)
     await deployer.send("DELETE", f"{stack}?unmanageAction.Resources=delete")
     await deployer.clock.sleep(100)
     found = [(verb, path) for verb, path in told(arm) if verb != "deploy"]
-    made = identity_id("a")
+    made = balancer_id("a")
     changes = [("create", stack), ("create", made), ("update", stack), ("update", made)]
     assert found == [*changes, ("delete", made), ("delete", stack)]
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from azvm_async.emulator.faults import Fault
 from azvm_async.wire import Response
 from emulator.deploying import Deployer
 from emulator.sites import NSG, VM, body, machine
-from emulator.small_templates import ONE, identity
+from emulator.small_templates import ONE, balancer
 from emulator.small_templates import body as deployment
 from emulator.support import Caller, run_command, until
 
@@ -81,10 +82,28 @@ async def test_an_error_may_come_although_the_request_was_carried_out(caller: Ca
     assert (answer.status, caller.arm.vm("vm1").power_state) == (status, "deallocating")
 
 
+async def test_an_error_that_has_no_name_is_one_too(caller: Caller, vm: str):
+    answer = await begun(caller, vm, faults.Status(499))
+    assert (answer.status, answer.document()["error"]["code"]) == (499, "Status499")
+
+
 @pytest.mark.parametrize(("status", "applied"), [(200, False), (600, False), (429, True), (409, True)])
 def test_what_is_no_error_or_contradicts_itself_is_no_fault(status: int, applied: bool):
     with pytest.raises(ValueError, match=str(status)):
         faults.Status(status, applied=applied)
+
+
+@pytest.mark.parametrize("text", ["1\r\nx: y", "1\n", "\ud83d", "später"])
+def test_what_cannot_be_sent_in_a_header_is_no_fault(text: str):
+    for make in (lambda: faults.Status(429, text), lambda: faults.TrackingForeign(text)):
+        with pytest.raises(ValueError, match="one line of ASCII"):
+            make()
+
+
+@pytest.mark.parametrize("make", [faults.WrongBody, faults.ClaimsChallenge])
+def test_what_cannot_be_written_in_utf_8_is_no_fault(make: Callable[[str], Fault]):
+    with pytest.raises(ValueError, match="surrogates"):
+        make("half a pair: \ud83d")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +112,18 @@ def test_what_is_no_error_or_contradicts_itself_is_no_fault(status: int, applied
 async def test_the_date_is_off(arm: Emulator, caller: Caller, vm: str, seconds: float, date: str):
     arm.inject(faults.ClockSkew(seconds))
     assert (await caller.send("GET", vm)).headers["date"] == date
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
+def test_what_is_no_time_to_wait_is_no_fault(seconds: float):
+    with pytest.raises(ValueError, match="from 0 on"):
+        faults.Slow(seconds)
+
+
+@pytest.mark.parametrize("seconds", [1e15, -1e15, float("nan")])
+def test_a_date_that_cannot_be_told_is_no_fault(seconds: float):
+    with pytest.raises(ValueError, match="a century at most"):
+        faults.ClockSkew(seconds)
 
 
 # Of the token.
@@ -171,7 +202,7 @@ async def test_a_poll_names_another_url_and_both_work(arm: Emulator, caller: Cal
 
 
 async def test_a_deployment_is_followed_at_another_url_too(arm: Emulator, deployer: Deployer):
-    old = (await deployer.send("PUT", ONE, deployment(identity("a")))).headers["azure-asyncoperation"]
+    old = (await deployer.send("PUT", ONE, deployment(balancer("a")))).headers["azure-asyncoperation"]
     arm.inject(faults.TrackingMoved())
     new = (await deployer.send("GET", old)).headers["azure-asyncoperation"]
     assert new != old
@@ -179,7 +210,7 @@ async def test_a_deployment_is_followed_at_another_url_too(arm: Emulator, deploy
 
 
 async def test_the_result_of_what_if_is_at_another_url_too(arm: Emulator, deployer: Deployer):
-    old = (await deployer.send("POST", f"{ONE}/whatIf", deployment(identity("a")))).headers["location"]
+    old = (await deployer.send("POST", f"{ONE}/whatIf", deployment(balancer("a")))).headers["location"]
     arm.inject(faults.TrackingMoved())
     new = (await deployer.send("GET", old)).headers["location"]
     assert new != old

@@ -255,3 +255,17 @@ async def test_an_extension_goes_with_its_vm(arm: Emulator, caller: Caller, vm: 
     await caller.act(f"{vm}/extensions/agent", "PUT", body())
     await caller.act(vm, "DELETE")
     assert arm.resources() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("Microsoft.Compute/disks", 202), ("Microsoft.Compute/availabilitySets", 200), ("Microsoft.Compute/images", 201)],
+)
+async def test_a_put_that_creates_answers_as_the_types_own_client_wants(caller: Caller, kind: str, status: int):
+    answer = await caller.send("PUT", f"{RG}/providers/{kind}/one", body())
+    assert answer.status == status
+
+
+async def test_two_slashes_are_one(caller: Caller):
+    await caller.act(VNET, "PUT", vnet())
+    assert (await caller.get(VNET.replace("Microsoft.Network/", "Microsoft.Network//")))["id"] == VNET

@@ -1,5 +1,7 @@
 """Subscriptions and resource groups."""
 
+import pytest
+
 from azvm_async.emulator import Emulator
 from emulator.support import Caller
 
@@ -27,6 +29,34 @@ async def test_groups_are_listed(caller: Caller):
     await caller.send("PUT", GROUP, {"location": "westeurope"})
     listed = await caller.get(f"{SUB}/resourceGroups")
     assert [group["name"] for group in listed["value"]] == ["emulated-rg", "new"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("tagName eq 'team'", ["one", "two"]),
+        ("tagName eq 'Team' and tagValue eq 'blue'", ["one"]),
+        ("tagName eq 'team' and tagValue eq 'me'", []),
+    ],
+)
+async def test_groups_are_listed_by_their_tags(caller: Caller, condition: str, names: list[str]):
+    for name, tags in (("one", {"team": "Blue", "owner": "me"}), ("two", {"team": "red"})):
+        await caller.send("PUT", GROUP.replace("new", name), {"location": "westeurope", "tags": tags})
+    listed = await caller.get(f"{SUB}/resourceGroups?$filter={condition}")
+    assert [group["name"] for group in listed["value"]] == names
+
+
+async def test_a_filter_by_anything_but_tags_is_refused(caller: Caller):
+    answer = await caller.send("GET", f"{SUB}/resourceGroups?$filter=name eq 'new'")
+    assert (answer.status, answer.document()["error"]["code"]) == (400, "InvalidFilterInQueryString")
+
+
+async def test_groups_come_in_pages_and_all_of_them_do(caller: Caller):
+    await caller.send("PUT", GROUP, {"location": "westeurope"})
+    first = await caller.get(f"{SUB}/resourceGroups?$top=1")
+    second = await caller.get(first["nextLink"])
+    assert [[group["name"] for group in page["value"]] for page in (first, second)] == [["emulated-rg"], ["new"]]
+    assert "nextLink" not in second
 
 
 async def test_a_groups_deletion_is_followed_by_location_and_takes_its_vms_along(arm: Emulator, caller: Caller):

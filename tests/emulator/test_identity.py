@@ -1,12 +1,15 @@
 """The real azure-identity logs in: on a VM and in an App Service, sync and async."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import azure.identity
 import azure.identity.aio
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
+from azvm_async.clock import VirtualClock
 from azvm_async.emulator import Emulator
 
 SCOPE = "https://management.azure.com/.default"
@@ -45,6 +48,24 @@ async def test_the_sync_credential_gets_a_token_that_arm_takes(served: Emulator,
     assert await status_with(served, token.token) == 200
 
 
+@pytest.mark.parametrize("module", [azure.identity, azure.identity.aio], ids=["sync", "async"])
+async def test_with_a_wrong_header_azure_identity_raises_its_own_error(
+    served: Emulator, module: Any, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in {**served.app_service_environment, "IDENTITY_HEADER": "wrong"}.items():
+        monkeypatch.setenv(name, value)
+    credential = module.ManagedIdentityCredential()
+    with pytest.raises(ClientAuthenticationError, match="metadata header"):
+        await (
+            credential.get_token(SCOPE)
+            if module is azure.identity.aio
+            else asyncio.to_thread(credential.get_token, SCOPE)
+        )
+    closed = credential.close()
+    if closed is not None:
+        await closed
+
+
 async def ask(served: Emulator, path: str, **headers: str) -> tuple[int, dict[str, str]]:
     """Ask a token endpoint."""
     async with aiohttp.ClientSession() as session, session.get(f"{served.endpoint}{path}", headers=headers) as answer:
@@ -69,6 +90,15 @@ async def test_without_its_header_there_is_no_token(served: Emulator, path: str)
 async def test_without_a_resource_there_is_no_token(served: Emulator):
     status, document = await ask(served, "/metadata/identity/oauth2/token", Metadata="true")
     assert (status, document["error"]) == (400, "invalid_request")
+
+
+async def test_tokens_are_forgotten_a_day_after_their_end(arm: Emulator, clock: VirtualClock):
+    for _ in range(3):
+        await arm.credential().get_token()
+        await clock.sleep(86_400)
+    assert len(arm._world.tokens) == 2
+    await arm.credential().get_token()
+    assert len(arm._world.tokens) == 2
 
 
 async def test_requests_for_tokens_are_not_recorded_as_arm_requests(served: Emulator):

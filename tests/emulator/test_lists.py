@@ -6,11 +6,13 @@ import pytest
 
 from azvm_async.clock import VirtualClock
 from azvm_async.emulator import Emulator
+from emulator.sites import body
 from emulator.support import Caller
 
 SUB = "/subscriptions/00000000-0000-0000-0000-000000000001"
 ALL = f"{SUB}/providers/Microsoft.Compute/virtualMachines"
 GROUP = f"{SUB}/resourceGroups/emulated-rg/providers/Microsoft.Compute/virtualMachines"
+SET = GROUP.replace("virtualMachines", "virtualMachineScaleSets/set")
 
 
 @pytest.fixture
@@ -43,9 +45,24 @@ async def test_a_subscription_lists_all_vms(caller: Caller):
     assert await names(caller, ALL) == [["a", "b"], ["c", "d"], ["e"]]
 
 
-async def test_a_location_lists_its_vms_only(caller: Caller):
-    path = f"{SUB}/providers/Microsoft.Compute/locations/northeurope/virtualMachines"
+@pytest.mark.parametrize("location", ["northeurope", "North%20Europe"])
+async def test_a_location_lists_its_vms_only(caller: Caller, location: str):
+    path = f"{SUB}/providers/Microsoft.Compute/locations/{location}/virtualMachines"
     assert await names(caller, path) == [["d", "e"]]
+
+
+@pytest.mark.parametrize("path", [GROUP, ALL])
+@pytest.mark.parametrize("wanted", [f"'{SET}'", SET.upper()])
+async def test_the_vms_of_a_scale_set_can_be_listed_with_their_instance_views(caller: Caller, path: str, wanted: str):
+    await caller.act(f"{GROUP}/m", "PUT", body(virtualMachineScaleSet={"id": SET}))
+    listed = await caller.get(f"{path}?$filter='virtualMachineScaleSet/id' eq {wanted}&$expand=instanceView")
+    assert [(vm["name"], "instanceView" in vm["properties"]) for vm in listed["value"]] == [("m", True)]
+
+
+@pytest.mark.parametrize("path", [GROUP, ALL])
+async def test_another_filter_is_refused(caller: Caller, path: str):
+    answer = await caller.send("GET", f"{path}?$filter=name eq 'a'")
+    assert (answer.status, answer.document()["error"]["code"]) == (400, "InvalidFilterInQueryString")
 
 
 async def test_a_deletion_between_two_pages_loses_no_vm(caller: Caller):

@@ -159,3 +159,54 @@ async def test_two_vms_of_one_name_cannot_be_added(arm: Emulator, vm: str):
     with pytest.raises(ValueError, match="VM1"):
         arm.add_vm("VM1")
     assert arm.vm("vm1").path == vm
+
+
+async def test_a_vm_shows_its_extensions_and_one_in_a_list_does_not(caller: Caller, vm: str):
+    await caller.act(f"{vm}/extensions/agent", "PUT", {"location": "westeurope", "properties": {"publisher": "us"}})
+    extension = await caller.get(f"{vm}/extensions/agent")
+    assert (await caller.get(vm))["resources"] == [extension]
+    assert "resources" not in (await caller.get(vm.rpartition("/")[0]))["value"][0]
+
+
+async def test_a_vm_without_extensions_shows_none_nor_what_else_belongs_to_it(caller: Caller, vm: str):
+    lock = "providers/Microsoft.Authorization/locks/keep"
+    await caller.act(f"{vm}/{lock}", "PUT", {"properties": {"level": "ReadOnly"}})
+    assert "resources" not in await caller.get(vm)
+
+
+@pytest.mark.parametrize(
+    ("storage", "names"),
+    [
+        ({"osDisk": {"name": "root"}, "dataDisks": [{"lun": 0, "name": "data"}]}, ["root", "data"]),
+        ({"osDisk": {"name": "blob", "vhd": {"uri": "https://a.example/x.vhd"}}}, ["blob"]),
+    ],
+)
+async def test_the_instance_view_tells_of_the_disks(caller: Caller, storage: dict[str, object], names: list[str]):
+    await caller.act(VM, "PUT", {"location": "westeurope", "properties": {"storageProfile": storage}})
+    disks = (await caller.get(f"{VM}/instanceView"))["disks"]
+    assert [disk["name"] for disk in disks] == names
+    assert {disk["statuses"][0]["code"] for disk in disks} == {"ProvisioningState/succeeded"}
+
+
+async def test_the_instance_view_of_a_vm_added_in_python_tells_of_its_disk(caller: Caller, vm: str):
+    assert [disk["name"] for disk in (await caller.get(f"{vm}/instanceView"))["disks"]] == ["vm1_OsDisk"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "uris"),
+    [
+        ({}, None),
+        ({"enabled": False, "storageUri": "https://a.example/"}, None),
+        ({"enabled": True}, set()),
+        ({"enabled": True, "storageUri": "https://a.example/"}, {"screenshot.bmp", "serialconsole.log"}),
+    ],
+)
+async def test_the_instance_view_tells_where_boot_diagnostics_are(
+    caller: Caller, wanted: dict[str, object], uris: set[str] | None
+):
+    properties = {"diagnosticsProfile": {"bootDiagnostics": wanted}}
+    await caller.act(VM, "PUT", {"location": "westeurope", "properties": properties})
+    vm_id = (await caller.get(VM))["properties"]["vmId"]
+    found = (await caller.get(f"{VM}/instanceView")).get("bootDiagnostics")
+    start = f"https://a.example/bootdiagnostics-new-{vm_id}/new.{vm_id}."
+    assert (None if found is None else set(found.values())) == (None if uris is None else {start + end for end in uris})

@@ -10,8 +10,12 @@ BUSY = faults.Status(503)
 
 
 async def statuses(caller: Caller, vm: str, count: int) -> list[int]:
-    """Return what so many reads are answered."""
-    return [(await caller.send("GET", vm)).status for _ in range(count)]
+    """Return what so many reads are answered, as far apart as a VM may be read."""
+    found = []
+    for _ in range(count):
+        found.append((await caller.send("GET", vm)).status)
+        await caller.clock.sleep(5)
+    return found
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -98,7 +102,7 @@ async def test_what_was_said_goes_before_chance_and_leaves_its_course_as_it_is(a
     assert await statuses(caller, vm, 20) == [500, *by_chance[1:]]
 
 
-@pytest.mark.parametrize("shares", [{BUSY: -0.1}, {BUSY: 0.6, faults.Status(500): 0.6}])
+@pytest.mark.parametrize("shares", [{BUSY: -0.1}, {BUSY: float("nan")}, {BUSY: 0.6, faults.Status(500): 0.6}])
 def test_shares_that_are_none_are_a_mistake(arm: Emulator, shares: dict[Fault, float]):
     with pytest.raises(ValueError, match="shares"):
         arm.inject_randomly(shares)

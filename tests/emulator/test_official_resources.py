@@ -12,9 +12,9 @@ from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup,
 from azvm_async.emulator import Emulator
 from emulator.official import Service, options
 from emulator.sites import LOCK, NIC, NSG, RG, VNET, body, machine, nic, vnet
+from emulator.support import version_at
 
 GROUP = "emulated-rg"
-VERSION = "2024-05-01"
 Ask = Callable[[str], Service]
 
 
@@ -32,33 +32,35 @@ async def ask(request: pytest.FixtureRequest, served: Emulator) -> AsyncIterator
 
 async def put(ask: Ask, path: str, document: dict[str, Any]) -> Any:
     """Create a resource."""
-    return await ask("resources")("begin_create_or_update_by_id", path, document, api_version=VERSION)
+    return await ask("resources")("begin_create_or_update_by_id", path, document, api_version=version_at(path))
 
 
 async def test_a_resource_is_created_and_read(ask: Ask):
     made = await put(ask, NSG, GenericResource(location="westeurope", tags={"a": "b"}, properties={"x": 1}))
-    shown = await ask("resources")("get_by_id", NSG, api_version=VERSION)
+    shown = await ask("resources")("get_by_id", NSG, api_version=version_at(NSG))
     assert (made.id, shown.tags, shown.type) == (NSG, {"a": "b"}, "Microsoft.Network/networkSecurityGroups")
     assert shown.properties == {"x": 1, "securityRules": [], "provisioningState": "Succeeded"}
 
 
 async def test_a_resource_is_updated(ask: Ask):
     await put(ask, NSG, body(x=1))
-    changed = await ask("resources")("begin_update_by_id", NSG, {"tags": {"c": "d"}}, api_version=VERSION)
+    changed = await ask("resources")("begin_update_by_id", NSG, {"tags": {"c": "d"}}, api_version=version_at(NSG))
     assert (changed.tags, changed.properties["x"]) == ({"c": "d"}, 1)
 
 
 async def test_a_vm_is_created_and_deleted_by_its_id(served: Emulator, ask: Ask):
     path = f"{RG}/providers/Microsoft.Compute/virtualMachines/new"
     made = await put(ask, path, machine())
-    await ask("resources")("begin_delete_by_id", path, api_version=VERSION)
+    await ask("resources")("begin_delete_by_id", path, api_version=version_at(path))
     assert made.properties["provisioningState"] == "Succeeded"
     assert path not in served.resources()
 
 
 async def test_existence_is_told(ask: Ask):
     await put(ask, NSG, body())
-    assert [await ask("resources")("check_existence_by_id", path, api_version=VERSION) for path in (NSG, NIC)] == [
+    assert [
+        await ask("resources")("check_existence_by_id", path, api_version=version_at(path)) for path in (NSG, NIC)
+    ] == [
         True,
         False,
     ]
@@ -66,9 +68,9 @@ async def test_existence_is_told(ask: Ask):
 
 async def test_a_deleted_resource_is_the_clients_not_found(ask: Ask):
     await put(ask, NSG, body())
-    await ask("resources")("begin_delete_by_id", NSG, api_version=VERSION)
+    await ask("resources")("begin_delete_by_id", NSG, api_version=version_at(NSG))
     with pytest.raises(ResourceNotFoundError) as caught:
-        await ask("resources")("get_by_id", NSG, api_version=VERSION)
+        await ask("resources")("get_by_id", NSG, api_version=version_at(NSG))
     assert caught.value.error.code == "ResourceNotFound"
 
 
@@ -89,11 +91,28 @@ async def test_a_filter_is_understood(served: Emulator, ask: Ask):
     assert [each.name for each in listed] == ["vm1"]
 
 
+@pytest.mark.parametrize(
+    "chosen", ["substringof('sg', name)", "resourceType eq 'Microsoft.Network/networkSecurityGroups' or name eq 'x'"]
+)
+async def test_functions_and_alternatives_are_understood(served: Emulator, ask: Ask, chosen: str):
+    served.add_vm("vm1")
+    await put(ask, NSG, body())
+    assert [each.name for each in await ask("resources")("list", filter=chosen)] == ["nsg"]
+
+
+async def test_groups_are_listed_by_tag_and_to_their_end(ask: Ask):
+    groups = ask("resource_groups")
+    await groups("create_or_update", "new", ResourceGroup(location="westeurope", tags={"a": "b"}))
+    chosen = await groups("list", filter="tagName eq 'a' and tagValue eq 'b'")
+    every = await groups("list", top=1)
+    assert ([each.name for each in chosen], [each.name for each in every]) == (["new"], [GROUP, "new"])
+
+
 async def test_what_is_in_use_has_its_code(ask: Ask):
     await put(ask, VNET, vnet())
     await put(ask, NIC, nic())
     with pytest.raises(HttpResponseError) as caught:
-        await ask("resources")("begin_delete_by_id", VNET, api_version=VERSION)
+        await ask("resources")("begin_delete_by_id", VNET, api_version=version_at(VNET))
     assert (caught.value.status_code, caught.value.error.code) == (400, "InUseSubnetCannotBeDeleted")
 
 

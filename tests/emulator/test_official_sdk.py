@@ -103,7 +103,7 @@ async def test_the_instance_view_is_understood(served: Emulator, official: Offic
 
 @pytest.mark.parametrize(
     ("method", "arguments", "options"),
-    [("list", [GROUP], {}), ("list_all", [], {"status_only": "true"}), ("list_by_location", ["westeurope"], {})],
+    [("list", [GROUP], {}), ("list_all", [], {"status_only": "true"}), ("list_by_location", ["West Europe"], {})],
 )
 async def test_lists_are_read_to_their_end(
     served: Emulator, official: Official, method: str, arguments: list[str], options: dict[str, str]
@@ -111,6 +111,45 @@ async def test_lists_are_read_to_their_end(
     for number in range(3):
         served.add_vm(f"vm{number}")
     assert [vm.name for vm in await official(method, *arguments, **options)] == ["vm0", "vm1", "vm2"]
+
+
+@pytest.mark.parametrize(
+    ("group", "made"),
+    [
+        ("availability_sets", "create_or_update"),
+        ("dedicated_host_groups", "create_or_update"),
+        ("proximity_placement_groups", "create_or_update"),
+        ("ssh_public_keys", "create"),
+    ],
+)
+async def test_what_is_done_at_once_is_made_updated_and_deleted(
+    served: Emulator, official: Official, group: str, made: str
+):
+    body = {"location": "westeurope", "properties": {"platformFaultDomainCount": 1}}
+    assert (await official(f"{group}.{made}", GROUP, "x", body)).name == "x"
+    assert (await official(f"{group}.update", GROUP, "x", {"tags": {"a": "b"}})).tags == {"a": "b"}
+    await official(f"{group}.delete", GROUP, "x")
+    assert served.resources() == []
+
+
+async def test_the_catalogue_of_run_commands_is_understood(official: Official):
+    commands = "virtual_machine_run_commands"
+    listed = await official(f"{commands}.list", "westeurope")
+    shown = await official(f"{commands}.get", "westeurope", "RunShellScript")
+    assert [each.id for each in listed] == ["RunPowerShellScript", "RunShellScript"]
+    assert (shown.os_type, shown.script) == ("Linux", [])
+
+
+async def test_extensions_disks_and_boot_diagnostics_are_understood(official: Official):
+    account = {"bootDiagnostics": {"enabled": True, "storageUri": "https://a.example/"}}
+    properties = {"diagnosticsProfile": account, "storageProfile": {"osDisk": {"name": "root"}}}
+    await official("begin_create_or_update", GROUP, "vm1", {"location": "westeurope", "properties": properties})
+    extension = {"location": "westeurope", "properties": {"publisher": "us", "type": "agent"}}
+    await official("virtual_machine_extensions.begin_create_or_update", GROUP, "vm1", "agent", extension)
+    shown = await official("get", GROUP, "vm1", expand="instanceView")
+    assert [each.name for each in shown.resources] == ["agent"]
+    assert [disk.name for disk in shown.instance_view.disks] == ["root"]
+    assert shown.instance_view.boot_diagnostics.serial_console_log_blob_uri.startswith("https://a.example/")
 
 
 async def test_an_eviction_is_accepted(served: Emulator, official: Official):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from azvm_async.clock import VirtualClock
-from azvm_async.emulator import Durations, Emulator
+from azvm_async.emulator import Durations, Emulator, faults
 from emulator.support import Caller, run_command
 
 
@@ -27,6 +27,7 @@ async def test_the_urls_are_long_and_signed(caller: Caller, vm: str):
 async def test_a_url_that_was_changed_is_refused(caller: Caller, vm: str, parameter: str):
     url = (await caller.send("POST", f"{vm}/restart")).headers["azure-asyncoperation"]
     changed = re.sub(rf"([?&]{parameter}=)(.)", lambda found: found[1] + ("2" if found[2] == "1" else "1"), url)
+    changed = changed.replace("api-version=1024-07-01", "api-version=2024-03-01")
     assert changed != url
     answer = await caller.send("GET", changed)
     assert (answer.status, answer.document()["error"]["code"]) == (403, "AuthorizationFailed")
@@ -135,3 +136,25 @@ async def test_tokens_and_signatures_come_from_no_seed(clock: VirtualClock):
             return {token, accepted.headers["location"], arm.app_service_environment["IDENTITY_HEADER"]}
 
     assert await secrets() & await secrets() == set()
+
+
+async def later(caller: Caller, seconds: float) -> Caller:
+    """Return a caller with a token that is still good after so long."""
+    await caller.clock.sleep(seconds)
+    return Caller(caller.arm, caller.clock, (await caller.arm.credential().get_token()).token)
+
+
+async def test_an_operation_is_forgotten_a_day_after_its_end(caller: Caller, vm: str):
+    accepted = await caller.send("POST", f"{vm}/deallocate")
+    caller = await later(caller, 60 + 86_399)
+    assert (await caller.poll(accepted))["status"] == "Succeeded"
+    await caller.clock.sleep(1)
+    answer = await caller.send("GET", accepted.headers["azure-asyncoperation"])
+    assert (answer.status, answer.document()["error"]["code"]) == (404, "NotFound")
+
+
+async def test_an_operation_that_lasts_is_not_forgotten(arm: Emulator, caller: Caller, vm: str):
+    arm.inject(faults.Endless())
+    accepted = await caller.send("POST", f"{vm}/deallocate")
+    caller = await later(caller, 200_000)
+    assert (await caller.poll(accepted))["status"] == "InProgress"

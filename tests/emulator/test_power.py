@@ -46,6 +46,18 @@ async def test_a_start_of_a_running_vm_succeeds_quickly(clock: VirtualClock, cal
     assert (accepted.status, (await caller.poll(accepted))["status"]) == (202, "Succeeded")
 
 
+async def test_a_deallocated_vm_is_not_restarted(arm: Emulator, caller: Caller):
+    answer = await caller.send("POST", f"{arm.add_vm('vm1')}/restart")
+    assert (answer.status, answer.document()["error"]["code"]) == (409, "OperationNotAllowed")
+    assert (arm.vm("vm1").provisioning_state, arm.effects) == ("Succeeded", [])
+
+
+async def test_a_vm_on_its_way_to_deallocated_is_not_restarted_either(caller: Caller, vm: str):
+    deallocation = await caller.send("POST", f"{vm}/deallocate")
+    assert (await caller.send("POST", f"{vm}/restart")).status == 409
+    assert (await caller.done(deallocation))["status"] == "Succeeded"
+
+
 async def test_a_newer_action_cancels_the_older(caller: Caller, vm: str):
     older = await caller.send("POST", f"{vm}/deallocate")
     newer = await caller.send("POST", f"{vm}/start")

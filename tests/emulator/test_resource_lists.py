@@ -100,10 +100,21 @@ async def test_the_state_is_told_on_demand(caller: Caller):
         ("tagName eq 'team' and tagValue eq 'blue'", ["vm1"]),
         ("resourceType eq 'Microsoft.Compute/virtualMachines' and tagName eq 'x'", []),
         ("location eq 'westeurope'", ["nsg", "vm1"]),
+        ("location ne 'westeurope'", []),
+        ("resourceGroup eq 'Emulated-RG'", ["nsg", "vm1"]),
+        ("substringof('SG', name)", ["nsg"]),
+        ("substringof('vm', name) or substringof('sg', name)", ["nsg", "vm1"]),
+        ("substringof('lated', resourceGroup) and name ne 'nsg'", ["vm1"]),
+        ("name eq 'nsg' or name eq 'x' and location eq 'nowhere'", ["nsg"]),
+        ("name eq 'x or y'", []),
+        ("startswith(tagName, 'OWN')", ["vm1"]),
+        ("startswith(tagName, 'own') and tagValue eq 'blue'", []),
+        ("plan/publisher eq 'Contoso'", ["nsg"]),
+        ("identity/principalId ne 'x'", ["nsg", "vm1"]),
     ],
 )
 async def test_a_filter_chooses(arm: Emulator, caller: Caller, condition: str, names: list[str]):
-    await caller.act(NSG, "PUT", {**body(), "tags": {"team": "red"}})
+    await caller.act(NSG, "PUT", {**body(), "tags": {"team": "red"}, "plan": {"publisher": "contoso"}})
     arm.add_vm("vm1", tags={"Team": "Blue", "owner": "me"})
     assert await pages(caller, f"{RG}/resources?$filter={condition}") == [names]
 
@@ -118,7 +129,14 @@ async def test_top_is_the_size_of_a_page(arm: Emulator, caller: Caller):
     ("query", "code"),
     [
         ("$filter=color eq 'red'", "InvalidFilterInQueryString"),
-        ("$filter=name ne 'x'", "InvalidFilterInQueryString"),
+        ("$filter=name gt 'x'", "InvalidFilterInQueryString"),
+        ("$filter=name eq 'x' and", "InvalidFilterInQueryString"),
+        ("$filter=name eq 'x' or ", "InvalidFilterInQueryString"),
+        ("$filter=name eq 'x'location eq 'y'", "InvalidFilterInQueryString"),
+        ("$filter=(name eq 'x')", "InvalidFilterInQueryString"),
+        ("$filter=substringof('x', location)", "InvalidFilterInQueryString"),
+        ("$filter=tagName ne 'x'", "InvalidFilterInQueryString"),
+        ("$filter=tagName eq 'x' or tagValue eq 'y'", "InvalidFilterInQueryString"),
         ("$filter=tagValue eq 'x'", "InvalidFilterInQueryString"),
         ("$expand=color", "InvalidExpandParameter"),
         ("$top=0", "InvalidTopParameter"),

@@ -53,26 +53,6 @@ async def test_a_missing_vm_is_told_in_arms_words(caller: Caller):
     )
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("", "MissingApiVersionParameter"),
-        ("?api-version=", "MissingApiVersionParameter"),
-        ("?api-version=latest", "InvalidApiVersionParameter"),
-        ("?api-version=2024-07-01x", "InvalidApiVersionParameter"),
-    ],
-)
-async def test_an_api_version_is_required_and_is_a_date(caller: Caller, vm: str, query: str, code: str):
-    answer = await caller.send("GET", f"{caller.arm.endpoint}{vm}{query}")
-    assert (answer.status, answer.document()["error"]["code"]) == (400, code)
-
-
-@pytest.mark.parametrize("version", ["2024-07-01", "2026-04-01-preview"])
-async def test_any_date_is_taken_as_api_version(caller: Caller, vm: str, version: str):
-    answer = await caller.send("GET", f"{caller.arm.endpoint}{vm}?api-version={version}")
-    assert answer.status == 200
-
-
 @pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'{"properties": 1}', b'{"tags": {"a": 1}}'])
 async def test_a_body_that_is_not_what_it_should_be_is_refused(caller: Caller, vm: str, body: bytes):
     request = caller.url(vm), body

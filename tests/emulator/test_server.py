@@ -77,6 +77,45 @@ async def test_localhost_is_a_name_of_this_host(served: Emulator, session: aioht
         assert answer.status == 200
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "localhost"])
+async def test_it_listens_where_it_is_told_to_on_loopback(host: str):
+    async with (
+        Emulator(host=host) as arm,
+        aiohttp.ClientSession() as session,
+        session.get(url(arm, "/subscriptions")) as answer,
+    ):
+        assert (URL(arm.endpoint).host, answer.status) == (host, 401)
+
+
+async def test_an_address_written_at_length_is_found_by_clients_that_shorten_it():
+    async with (
+        Emulator(host="0:0:0:0:0:0:0:1") as arm,
+        aiohttp.ClientSession() as session,
+        session.get(f"{arm.endpoint}/subscriptions", headers={"Host": "[::1]"}) as answer,
+    ):
+        assert (arm.endpoint.rpartition(":")[0], answer.status) == ("http://[::1]", 401)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.0.1", "fe80::1", "::1%lo", "127.0.0.1:80", "this-machine", "localhost.", ""]
+)
+async def test_what_others_can_reach_is_refused_with_the_reason(host: str):
+    with pytest.raises(ValueError, match="run scripts as you"):
+        Emulator(host=host)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("[::1]:1", 401), ("localhost", 401), ("LocalHost", 401), ("[::2]", 421), ("127.0.0.2", 421)]
+)
+async def test_the_header_may_name_the_host_chosen(host: str, status: int):
+    async with (
+        Emulator(host="::1") as arm,
+        aiohttp.ClientSession() as session,
+        session.get(url(arm, "/subscriptions"), headers={"Host": host}) as answer,
+    ):
+        assert answer.status == status
+
+
 @pytest.mark.parametrize(("size", "status"), [(3_000_000, 200), (5_000_000, 413)])
 async def test_bodies_are_taken_up_to_4_megabytes(
     served: Emulator, session: aiohttp.ClientSession, size: int, status: int
@@ -95,6 +134,17 @@ async def test_a_body_that_does_not_tell_its_length_is_taken_up_to_4_megabytes_t
 
     async with session.put(url(served, served.add_vm("vm1")), data=pieces()) as answer:
         assert answer.status == 413
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(
+    served: Emulator, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, coding: str
+):
+    headers = {"content-encoding": coding, "content-type": "application/json"}
+    where = url(served, served.add_vm("vm1"))
+    async with session.put(where, data=io.BytesIO(b'{"location": "westeurope"}'), headers=headers) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (400, "InvalidRequestContent")
+    assert caplog.records == []
 
 
 async def test_no_access_log_shows_signed_urls(served: Emulator, session: aiohttp.ClientSession, caplog):

@@ -87,6 +87,7 @@ async def test_a_role_assignment_tells_since_when_it_is(caller: Caller):
     assignment = f"{RG}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-0000000000aa"
     await caller.act(assignment, "PUT", body())
     first = (await caller.get(assignment))["properties"]
+    await caller.clock.sleep(1)
     await caller.act(assignment, "PUT", body())
     second = (await caller.get(assignment))["properties"]
     assert first["createdOn"] == second["createdOn"] < second["updatedOn"]

@@ -30,7 +30,7 @@ def test_a_shelf_forgets_what_was_taken_away():
     for serial in range(10_000):
         shelf["one"] = Record(serial)
         del shelf["one"]
-    assert len(shelf._order) < 100
+    assert len(shelf._keys) < 100
 
 
 @pytest.mark.parametrize("number", [-1, 0, 5.5, float("inf")])

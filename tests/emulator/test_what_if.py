@@ -10,9 +10,9 @@ from emulator.small_templates import (
     INTERFACE,
     NETWORK,
     ONE,
+    balancer,
+    balancer_id,
     body,
-    identity,
-    identity_id,
     interface,
     machine,
     nested,
@@ -30,9 +30,9 @@ async def foreseen(deployer: Deployer, document: Any) -> dict[str, Any]:
 
 
 async def test_what_is_not_there_would_be_created(arm: Emulator, deployer: Deployer):
-    changes = await foreseen(deployer, body(identity("a")))
-    assert changes[identity_id("a")]["changeType"] == "Create"
-    assert changes[identity_id("a")]["after"]["location"] == "westeurope"
+    changes = await foreseen(deployer, body(balancer("a")))
+    assert changes[balancer_id("a")]["changeType"] == "Create"
+    assert changes[balancer_id("a")]["after"]["location"] == "westeurope"
     assert (arm.resources(), arm.deployments()) == ([], [])
 
 
@@ -69,21 +69,21 @@ async def test_an_entry_of_a_list_would_be_modified_or_deleted(deployer: Deploye
 
 
 async def test_a_tag_would_be_deleted(deployer: Deployer):
-    await deployer.deploy(body(identity("a", tags={"x": "1", "y": "2"})))
-    change = (await foreseen(deployer, body(identity("a", tags={"x": "1"}))))[identity_id("a")]
+    await deployer.deploy(body(balancer("a", tags={"x": "1", "y": "2"})))
+    change = (await foreseen(deployer, body(balancer("a", tags={"x": "1"}))))[balancer_id("a")]
     assert change["delta"] == [{"path": "tags.y", "propertyChangeType": "Delete", "before": "2"}]
 
 
 @pytest.mark.parametrize(("mode", "change"), [("Incremental", "Ignore"), ("Complete", "Delete")])
 async def test_what_the_template_has_not_is_left_or_deleted_by_mode(deployer: Deployer, mode: str, change: str):
-    await deployer.deploy(body(identity("a")))
-    changes = await foreseen(deployer, body(identity("b"), mode=mode))
-    assert changes[identity_id("a")]["changeType"] == change
+    await deployer.deploy(body(balancer("a")))
+    changes = await foreseen(deployer, body(balancer("b"), mode=mode))
+    assert changes[balancer_id("a")]["changeType"] == change
 
 
 async def test_what_nested_deployments_have_is_foreseen_too(deployer: Deployer):
-    changes = await foreseen(deployer, body(nested("inner", template(identity("b")))))
-    assert list(changes) == [identity_id("b")]
+    changes = await foreseen(deployer, body(nested("inner", template(balancer("b")))))
+    assert list(changes) == [balancer_id("b")]
 
 
 async def test_a_resource_that_needs_what_is_not_there_yet_would_be_created(deployer: Deployer):
@@ -95,14 +95,14 @@ async def test_a_resource_that_needs_what_is_not_there_yet_would_be_created(depl
 
 
 async def test_ids_only_when_asked(deployer: Deployer):
-    asked = body(identity("a"))
+    asked = body(balancer("a"))
     await deployer.deploy(asked)
     asked["properties"]["whatIfSettings"] = {"resultFormat": "ResourceIdOnly"}
     assert list((await foreseen(deployer, asked)).values()) == [
-        {"resourceId": identity_id("a"), "changeType": "Deploy"}
+        {"resourceId": balancer_id("a"), "changeType": "Deploy"}
     ]
 
 
 async def test_an_invalid_template_is_refused(deployer: Deployer):
-    status, error = await deployer.refused(body(identity("[parameters('ghost')]")), f"{ONE}/whatIf", "POST")
+    status, error = await deployer.refused(body(balancer("[parameters('ghost')]")), f"{ONE}/whatIf", "POST")
     assert (status, error["code"]) == (400, "InvalidTemplate")

@@ -4,16 +4,15 @@ What changes something gives a handle (:class:`~azvm_async.operation.Operation`)
 reads gives a value. A client is a session: one connection pool, one sign-in, one poller for all its handles.
 """
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from os import PathLike
 from typing import Any, Literal, overload
 
-from azvm_async.errors import InvalidRequest, RequestRefused
+from azvm_async.errors import InvalidRequest
 from azvm_async.operation import Operation, Submission
 from azvm_async.order import IfExists, Order, deployment_of, order
-from azvm_async.protocol import lro, run_command, urls, vm
+from azvm_async.protocol import lro, urls, vm
 from azvm_async.protocol.arguments import one_of, own_request
 from azvm_async.protocol.deployment import Deployed
 from azvm_async.protocol.deprovision import Deprovisioned
@@ -22,7 +21,7 @@ from azvm_async.protocol.lro import FinalState
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.plan import DeprovisionPlan
 from azvm_async.protocol.repeat import Repeat
-from azvm_async.protocol.script import NAME_PREFIX, RunCommandResult, Script, script_url
+from azvm_async.protocol.script import RunCommandResult, Script
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
 from azvm_async.protocol.what_if import ResourceChange
 from azvm_async.session import Session
@@ -444,17 +443,7 @@ class AzureVMClient(Session):
         return await self._outbox.submit(about, request, verb.repeat, partial(lro.begin, about, request))
 
     async def _run(self, name: str, script: Script, location: str | None, *, keep: bool) -> Operation[RunCommandResult]:
-        target, properties = self._vm(name), script.properties()
-        about = About("run_command", str(target))
-        url = script_url(self.endpoint, target, f"{NAME_PREFIX}{uuid.uuid4().hex}")
-        region = location or await self._reader.location(target)
-        request = Request.with_json("PUT", url, {"location": region, "properties": properties})
-        begin = partial(run_command.begin, about, request, keep=keep)
-        try:
-            return await self._outbox.submit(about, request, Repeat.REFUSED, begin)
-        except RequestRefused:
-            self._reader.forget(target)  # it may have been made anew, in another region
-            raise
+        return await self._runner.run(self._vm(name), script, location, keep=keep)
 
     async def _provision(self, wanted: Callable[[], Order], if_exists: str) -> Operation[Deployed]:
         keep = one_of(IfExists, if_exists, "if_exists") is IfExists.KEEP

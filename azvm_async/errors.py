@@ -196,14 +196,24 @@ class WaitTimeout(AzureVMError, TimeoutError):
         What the operation is resumed from.
     """
 
-    advice = "It may well go on: await the handle again ('.operation' of this error), or keep its token for later"
+    advice = "It may well go on: wait for it again by the same handle, or keep its token for later"
 
-    def __init__(self, what: str, *, operation: Any = None, token: str | None = None, vm: str | None = None) -> None:
-        super().__init__(what, vm=vm)
+    def __init__(
+        self,
+        what: str,
+        *,
+        operation: Any = None,
+        token: str | None = None,
+        vm: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(what, vm=vm, advice=advice)
         self.operation = operation
         self.token = token
-        if operation is None:
-            self.advice = "It may well be sent or be begun: look into 'client.outstanding' for its handle"
+        if operation is None and advice is None:
+            self.advice = (
+                "It may well be sent or be begun: look at the resource, or into 'client.outstanding' for its handle"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), self.args, {**self.__dict__, "operation": None})

@@ -182,6 +182,11 @@ class Operation(Generic[T_co]):
         return self._tracked.machine.driven
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds that Azure asked to wait before the next look, ``None`` where it left that to us."""
+        return self._tracked.machine.patience.asked
+
+    @property
     def trouble(self) -> AzureVMError | None:
         """Why the state could not be read at the last try, ``None`` if it could. Awaiting the handle tries again."""
         return self._tracked.trouble

@@ -118,6 +118,7 @@ class Outbox:
     async def _deliver(
         self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None, sending: Sending
     ) -> Operation[Any]:
+        doubt: AzureVMError | None = None
         for sent in range(1, SENDINGS + 1):
             try:
                 response = await self._pipeline.send(request, about, repeat, sending)
@@ -127,8 +128,11 @@ class Outbox:
                 machine = await self._found(search, error, last=last) if search else None
                 if machine is not None:
                     return self._poller.adopt(machine)
+                if doubt is not None and isinstance(error, Conflict):  # what is in the way may be what was sent before
+                    raise doubt from error
                 if last or sending.given_up:
                     raise
+                doubt = error
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
 
     async def _found(self, search: Search, error: AzureVMError, *, last: bool) -> Machine | None:

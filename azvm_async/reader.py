@@ -93,9 +93,19 @@ def document_of(about: About, response: Response) -> Mapping[str, Any]:
     """Return the JSON object of an answer, or raise :class:`ProtocolError`."""
     document = response.document()
     if not document:
-        kind = response.headers.get("content-type", "unknown")
-        raise ProtocolError(f"The {about} brought no JSON object but {kind}", vm=about.resource, **facts(response))
+        raise ProtocolError(f"The {about} brought {_instead(response)}", vm=about.resource, **facts(response))
     return document
+
+
+def _instead(response: Response) -> str:
+    """Return what came where a JSON object with something in it was to come."""
+    if not response.body:
+        return "no JSON object but an empty body"
+    try:
+        empty = response.json() == {}
+    except ValueError:
+        return f"no JSON but {response.headers.get('content-type', 'a body of unknown type')}"
+    return "an empty JSON object" if empty else "JSON that is no object"
 
 
 def next_page(about: About, request: Request, response: Response, link: object) -> Request | None:

@@ -20,7 +20,9 @@ from azvm_async.protocol import tokens, urls
 from azvm_async.protocol.clouds import cloud_named
 from azvm_async.protocol.ids import checked_resource_group, checked_subscription
 from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.script import is_ours
 from azvm_async.reader import Reader
+from azvm_async.runner import Runner
 from azvm_async.transport import HttpTransport, Timeouts, Transport, environment_proxy
 
 _NAMED_AT_THE_END = 10
@@ -29,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Session:
-    """Pipeline, poller, outbox, reader and deployer of a client; its parameters are the client's.
+    """Pipeline, poller, outbox, reader, runner and deployer of a client; its parameters are the client's.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class Session:
         self._poller = Poller(self._pipeline.poll, self._pipeline.send, self._clock, self._now)
         self._outbox = Outbox(self._pipeline, self._poller, self._now)
         self._reader = Reader(self._pipeline, self.endpoint)
+        self._runner = Runner(self._pipeline, self._outbox, self._reader, self.endpoint, self._now)
         self._deployer = Deployer(
             self._pipeline, self._outbox, self._poller, self._reader, self.endpoint, self._clock, self._now
         )
@@ -127,11 +130,17 @@ class Session:
 
     def _say_what_goes_on(self) -> None:
         """Leaving is no stopping, except of what is driven from here: name both, so that nobody is surprised by a bill."""
-        driven = [operation for operation in self.outstanding if operation.driven]
-        others = [operation for operation in self.outstanding if not operation.driven]
+        left = [operation for operation in self.outstanding if not _tidies_up(operation)]
+        driven = [operation for operation in left if operation.driven]
+        others = [operation for operation in left if not operation.driven]
         for operations, fate in ((others, "may go on in Azure"), (driven, "stops here until it is resumed")):
             if operations:
-                _log.warning("%s, and %s. A token is in client.outstanding", _counted(operations), fate)
+                _log.warning("%s, and %s. Who has a token of it can take it up again", _counted(operations), fate)
+
+
+def _tidies_up(operation: Operation[Any]) -> bool:
+    """Tell whether this deletes a script's run command that is not needed any more; nobody waits for that."""
+    return operation.about.verb == "DELETE" and is_ours(operation.about.resource)
 
 
 def _counted(operations: list[Operation[Any]]) -> str:

@@ -12,13 +12,16 @@ operation *raises*, which leaves the state as it was: the handle stays whole, an
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from azvm_async.errors import OperationCanceled, OperationFailed, OperationPreempted, ProtocolError, TransportError
 from azvm_async.protocol.faults import Fault
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.pacing import Moment
 from azvm_async.wire import Request, Response
+
+if TYPE_CHECKING:
+    from azvm_async.protocol.patience import Patience
 
 SUCCEEDED, FAILED, CANCELED = "Succeeded", "Failed", "Canceled"
 IN_PROGRESS = "InProgress"
@@ -134,6 +137,10 @@ class Machine(Protocol):
     @property
     def identity(self) -> object:
         """What tells it from another machine of the same verb on the same URL; ``None``: nothing does."""
+
+    @property
+    def patience(self) -> "Patience":
+        """When to look again, and what Azure asked for."""
 
     @property
     def outcome(self) -> Outcome | None:

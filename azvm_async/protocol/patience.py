@@ -75,6 +75,8 @@ class Patience:
         How many in a row: misses of all kinds; unreadable 2xx; answers with ``Retry-After: 0``.
     blind_since : float, optional
         Monotonic seconds of the first miss of the row.
+    asked : float, optional
+        Seconds that Azure asked to wait at last.
     """
 
     due_at: float
@@ -83,6 +85,7 @@ class Patience:
     unreadable: int = 0
     zeros: int = 0
     blind_since: float | None = None
+    asked: float | None = None
 
     @classmethod
     def begun(cls, response: Response, now: Moment) -> "Patience":
@@ -141,7 +144,7 @@ class Patience:
         if zeros > ZEROS_IN_A_ROW:
             asked = 1.0
         wait = backoff(attempt, now.luck) if asked is None else asked
-        return replace(self, due_at=now.monotonic + wait, zeros=zeros)
+        return replace(self, due_at=now.monotonic + wait, zeros=zeros, asked=asked)
 
     def _end(self, miss: Miss, now: Moment) -> Miss | None:
         """Return what patience ends by: with this miss, after 30 minutes of any misses, or not yet (None)."""

@@ -102,10 +102,15 @@ def wired(template: Document, given: Mapping[str, Document]) -> dict[str, Docume
             secret = spelt.lower() == "customdata" or _secure(template, declarations[spelt])
             _check(spelt, declarations[spelt], value["value"], secret=secret)
         sent[spelt] = value
-    missing = [name for name, about in declarations.items() if name not in sent and _required(about)]
+    missing = [name for name in needed(template) if name not in sent]
     if missing:
         raise InvalidRequest(f"The template needs a value for: {', '.join(missing)}")
     return sent
+
+
+def needed(template: Document) -> tuple[str, ...]:
+    """Return the parameters that must be given."""
+    return tuple(name for name, about in declared(template).items() if _required(about))
 
 
 def not_secure(template: Document, parameters: Mapping[str, Document]) -> dict[str, Document]:

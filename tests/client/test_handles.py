@@ -468,3 +468,10 @@ async def test_submission_whose_answer_is_lost_is_unknown_for_a_reboot(clock: Vi
         with pytest.raises(OutcomeUnknown, match="reboot of vm1"):
             await client.reboot("vm1")
     assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(("headers", "asked"), [({"retry-after": "17"}, 17.0), ({}, None)])
+async def test_handle_tells_how_long_azure_asked_to_wait(clock: VirtualClock, headers: dict[str, str], asked):
+    accepted = Response(202, {**ACCEPTED.headers, **headers})
+    async with Script(clock, [accepted, SUCCEEDED]).client() as client:
+        assert (await client.start("vm1")).retry_after == asked

@@ -78,5 +78,20 @@ async def test_pages_that_go_round_in_circles_end(clock: VirtualClock):
 
 async def test_answer_that_is_no_json_is_a_protocol_error(clock: VirtualClock):
     async with Script(clock, [Response(200, {}, b"<html>")]).client() as client:
-        with pytest.raises(ProtocolError, match="no JSON"):
+        with pytest.raises(ProtocolError, match="no JSON but"):
+            await client.get("vm1")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{}", "an empty JSON object"),
+        (b"[]", "JSON that is no object"),
+        (b"", "no JSON object but an empty body"),
+        (b"<html>", "no JSON but text/html"),
+    ],
+)
+async def test_answer_that_is_no_vm_is_told_as_what_it_is(clock: VirtualClock, body: bytes, told: str):
+    async with Script(clock, [Response(200, {"content-type": "text/html"}, body)]).client() as client:
+        with pytest.raises(ProtocolError, match=f"brought {told}"):
             await client.get("vm1")

@@ -1,9 +1,11 @@
 """Scripts on VMs, through the client: really run by the emulator's shell."""
 
 import pytest
+from client.scripted import Script as Scripted
 
-from azvm_async import AzureVMClient, Conflict, InvalidRequest, VirtualClock
-from azvm_async.emulator import Emulator
+from azvm_async import AzureVMClient, Conflict, InvalidRequest, OperationCanceled, OutcomeUnknown, VirtualClock
+from azvm_async.emulator import Emulator, faults
+from azvm_async.wire import Response
 
 HEREDOC = """\
 #!/bin/bash
@@ -129,3 +131,54 @@ async def test_bad_input_is_refused_before_any_request(client: AzureVMClient, ar
     with pytest.raises(InvalidRequest):
         await call(client)
     assert arm.requests == []
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_script_whose_answer_was_lost_is_looked_for(client: AzureVMClient, arm: Emulator, applied: bool):
+    arm.inject(faults.Status(500, applied=applied), method="PUT")
+    await client.run_command("vm1", "true").result()
+    assert [each.method for each in arm.requests].count("PUT") == (1 if applied else 2)
+
+
+async def test_refused_script_is_not_sent_again(client: AzureVMClient, arm: Emulator):
+    arm.inject(faults.Conflict(), method="PUT")
+    with pytest.raises(Conflict):
+        await client.run_command("vm1", "true", location="westeurope")
+    assert [each.method for each in arm.requests].count("PUT") == 1
+
+
+def lost_then_in_the_way(clock: VirtualClock, *found: Response) -> Scripted:
+    """Return a network that loses the answer to a script, and says to its second sending that something is in the way."""
+    lost, nothing = Response(500), [Response(404)] * 3
+    busy = Response.with_json(409, {"error": {"code": "Conflict", "message": "Busy."}})
+    return Scripted(clock, [lost, *nothing, busy, *found])
+
+
+async def test_script_that_is_in_the_way_of_its_own_second_sending_is_followed(clock: VirtualClock):
+    network = lost_then_in_the_way(clock, Response.with_json(200, {"properties": {}}))
+    async with network.client() as client:
+        operation = await client.run_command("vm1", "true", location="westeurope")
+        url = operation.async_results_url
+    assert url.partition("?")[0] == network.requests[0].url.partition("?")[0]
+
+
+async def test_script_whose_answer_was_lost_is_never_said_to_be_refused(clock: VirtualClock):
+    async with lost_then_in_the_way(clock, Response(404)).client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.run_command("vm1", "true", location="westeurope")
+
+
+async def test_script_whose_answer_was_lost_can_be_cancelled(client: AzureVMClient, arm: Emulator):
+    arm.inject(faults.Status(500, applied=True), method="PUT")
+    operation = await client.run_command("vm1", "sleep 1000")
+    await operation.cancel()
+    with pytest.raises(OperationCanceled):
+        await operation
+
+
+async def test_script_whose_answer_was_lost_can_be_resumed(client: AzureVMClient, arm: Emulator):
+    arm.inject(faults.Status(500, applied=True), method="PUT")
+    operation = await client.run_command("vm1", "echo found")
+    result = await client.resume(operation.token)
+    assert result.stdout == "found\n"
+    assert not [each for each in arm.vm("vm1").run_commands.values() if each.provisioning_state != "Deleting"]

@@ -1,0 +1,1 @@
+"""Tests of the mlos_bench service and its command."""

@@ -1,18 +1,14 @@
 """An emulator that listens, for tests with real threads and processes; and programs that are run as processes."""
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
 
-from azvm_async.emulator import Durations, Emulator
-
-T = TypeVar("T")
+import serving
+from serving import Served
 
 PROGRAM = """\
 import json, os, signal, sys, threading, time
@@ -29,22 +25,14 @@ def facade(**more):
 
 
 class Site:
-    """An emulator on a loop and a thread of its own."""
+    """An emulator that is served, and how facades reach it."""
 
-    def __init__(self, arm: Emulator, loop: asyncio.AbstractEventLoop, token: str) -> None:
-        self.arm = arm
-        self.token = token
-        self.endpoint = arm.endpoint
-        self.config = {"subscription": arm.subscription, "resourceGroup": arm.resource_group}
-        self._loop = loop
-
-    def do(self, what: Callable[[Emulator], T]) -> T:
-        """Do something with the emulator while it does nothing else."""
-
-        async def doing() -> T:
-            return what(self.arm)
-
-        return asyncio.run_coroutine_threadsafe(doing(), self._loop).result(10)
+    def __init__(self, emulator: Served) -> None:
+        self.do = emulator.do
+        self.arm = emulator.arm
+        self.token = emulator.token()
+        self.endpoint = self.arm.endpoint
+        self.config = {"subscription": self.arm.subscription, "resourceGroup": self.arm.resource_group}
 
     def command(self, program: str) -> list[str]:
         """Return how to run a program that has ``facade()``; every warning is an error in it."""
@@ -62,25 +50,7 @@ class Site:
 
 @contextmanager
 def served() -> Iterator[Site]:
-    """Serve an emulator in which operations take a second or two."""
-    ready: list[Any] = []
-    there = threading.Event()
-
-    async def serve() -> None:
-        ended = asyncio.Event()
-        async with Emulator(durations=Durations.quick(), throttling=None) as arm:
-            arm.add_vm("vm1", power="running")
-            ready.extend([arm, asyncio.get_running_loop(), (await arm.credential().get_token()).token])
-            ready.append(ended)
-            there.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=[serve()])
-    thread.start()
-    there.wait(10)
-    *facts, ended = ready
-    try:
-        yield Site(*facts)
-    finally:
-        facts[1].call_soon_threadsafe(ended.set)
-        thread.join()
+    """Serve an emulator with a VM."""
+    with serving.served() as emulator:
+        emulator.do(lambda arm: arm.add_vm("vm1", power="running"))
+        yield Site(emulator)

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-
-from mlos.support import Served, served
+from serving import Served, served
 
 _numbers = count(1)
 

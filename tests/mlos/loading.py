@@ -5,9 +5,10 @@ from typing import Any
 
 from mlos_bench.services.base_service import Service
 from mlos_bench.services.config_persistence import ConfigPersistenceService
+from serving import Served
 
 from azvm_async.mlos import AzureVMService
-from mlos.support import ROOT, Served
+from mlos.support import ROOT
 
 TEMPLATE = str(ROOT / "examples" / "ubuntu-vm.jsonc")
 

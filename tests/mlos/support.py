@@ -1,21 +1,16 @@
-"""What experiments need: an emulator that other processes can reach, and mlos_bench's files in a directory."""
+"""What experiments need: mlos_bench's files in a directory."""
 
-import asyncio
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from azvm_async.emulator import Durations, Emulator
-
-T = TypeVar("T")
+from azvm_async.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 OURS = "azvm_async.mlos.AzureVMService"
@@ -40,52 +35,6 @@ SCRIPT = [
 def score(depth: int, batch: int) -> int:
     """Return what the script above makes of the knobs."""
     return sum(range(depth + 1)) * batch
-
-
-class Served:
-    """An emulator on a loop of its own, so that those who call it may block."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, arm: Emulator) -> None:
-        self.loop = loop
-        self.arm = arm
-
-    def do(self, what: Callable[[Emulator], T]) -> T:
-        """Do something with the emulator, where nothing else is done to it meanwhile."""
-
-        async def doing() -> T:
-            return what(self.arm)
-
-        return asyncio.run_coroutine_threadsafe(doing(), self.loop).result(20)
-
-    def token(self) -> str:
-        """Return a token that the emulator takes."""
-        got = asyncio.run_coroutine_threadsafe(self.arm.credential().get_token(), self.loop).result(20)
-        return got.token
-
-    def requests(self, method: str, part: str) -> list[str]:
-        """Return the paths of the requests so far of a method with this in their path."""
-        received = self.do(lambda arm: list(arm.requests))
-        return [each.path for each in received if each.method == method and part.lower() in each.path.lower()]
-
-
-@contextmanager
-def served(**options: Any) -> Iterator[Served]:
-    """Serve an emulator in a thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="emulator")
-    thread.start()
-
-    async def begun() -> Emulator:
-        return await Emulator(**{"durations": Durations.quick(), "throttling": None, **options}).__aenter__()
-
-    arm = asyncio.run_coroutine_threadsafe(begun(), loop).result(20)
-    try:
-        yield Served(loop, arm)
-    finally:
-        asyncio.run_coroutine_threadsafe(arm.__aexit__(None, None, None), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
 
 
 class Experiment:

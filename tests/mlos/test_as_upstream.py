@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mlos_bench.environments.status import Status
+from serving import Served
 
 from azvm_async.emulator import faults
 from azvm_async.emulator.calls import Call
@@ -19,7 +20,6 @@ from azvm_async.emulator.model import World
 from azvm_async.mlos import AzureVMService
 from azvm_async.wire import Response
 from mlos.loading import TEMPLATE, service
-from mlos.support import Served
 
 ACTIONS = ["start_host", "stop_host", "shutdown", "deallocate_host", "restart_host", "reboot"]
 _numbers = count(1)

@@ -15,9 +15,10 @@ from mlos_bench.services.base_service import Service
 from mlos_bench.services.config_persistence import ConfigPersistenceService
 from mlos_bench.services.remote import azure
 from mlos_bench.services.remote.azure import azure_vm_services
+from serving import Served
 
 from azvm_async.mlos import AzureVMService, command
-from mlos.support import OURS, UPSTREAMS, Experiment, Served
+from mlos.support import OURS, UPSTREAMS, Experiment
 
 UPSTREAMS_OTHER_NAME = "mlos_bench.services.remote.azure.azure_vm_services.AzureVMService"
 UPSTREAMS_CLASS = azure.AzureVMService

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from serving import Served
 
 from azvm_async.emulator import faults
-from mlos.support import UPSTREAMS, Experiment, Served, score
+from mlos.support import UPSTREAMS, Experiment, score
 
 
 def expected(knobs: dict[str, str]) -> dict[str, float]:

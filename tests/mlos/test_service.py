@@ -17,11 +17,11 @@ from mlos_bench.services.types.host_ops_type import SupportsHostOps
 from mlos_bench.services.types.host_provisioner_type import SupportsHostProvisioning
 from mlos_bench.services.types.os_ops_type import SupportsOSOps
 from mlos_bench.services.types.remote_exec_type import SupportsRemoteExec
+from serving import Served
 
 from azvm_async.mlos import AzureVMService
 from azvm_async.mlos.credential import ParentCredential
 from mlos.loading import SUBSCRIPTION, TEMPLATE, Authorization, service, settings
-from mlos.support import Served
 
 PROTOCOLS = (SupportsHostProvisioning, SupportsHostOps, SupportsOSOps, SupportsRemoteExec)
 EXPORTED = """

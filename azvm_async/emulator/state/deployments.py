@@ -71,12 +71,12 @@ def read_stack(world: World, group: ResourceGroup, entry: Entry, now: float) -> 
     properties, ours, name = entry.entry("properties"), entry.entry("emulator"), entry.text("name")
     if name.lower() in group.stacks:
         raise entry.wrong("name", "another name than before")
-    created, (started, ended) = ours.time("created", world), _span(world, ours, now)
+    started, ended = _span(world, ours, now)
     group.stacks[name.lower()] = Stack(
         group=group,
         name=name,
         serial=next(world.serials),
-        created=started if created is None else created,
+        created=ours.time_or("created", world, started),
         started=started,
         correlation=properties.text("correlationId", world.new_id()),
         given={key: value for key, value in properties.document.items() if key not in _OF_OUTSIDE | _LISTS},
@@ -110,6 +110,5 @@ def _deployment_of(world: World, group: ResourceGroup, ours: Entry, now: float) 
 
 def _span(world: World, entry: Entry, now: float) -> tuple[float, float]:
     """Return when something began and ended."""
-    started, ended = entry.time("started", world), entry.time("ended", world)
-    started = now if started is None else started
-    return started, started if ended is None else ended
+    started = entry.time_or("started", world, now)
+    return started, entry.time_or("ended", world, started)

@@ -86,6 +86,11 @@ class Entry:
             raise self.wrong(name, "a date as 2026-01-31T12:00:00Z") from error
         return found
 
+    def time_or(self, name: str, world: World, default: float) -> float:
+        """Return a date on the monotonic clock, or the default where there is none."""
+        found = self.time(name, world)
+        return default if found is None else found
+
     def allow(self, *names: str) -> None:
         """Refuse other names than these, which are likely to be misspelt."""
         if unknown := self.document.keys() - set(names):

@@ -28,10 +28,10 @@ def read_machine(world: World, group: ResourceGroup, entry: Entry, now: float) -
     name, properties = entry.text("name"), entry.entry("properties")
     if "/" in name or name.lower() in group.machines:
         raise entry.wrong("name", "the name of a VM that isn't there yet")
-    created = properties.time("timeCreated", world)
+    created = properties.time_or("timeCreated", world, now)
     with entry.blamed():
         location = location_of(entry.document, group.location)
-        machine = world.add_machine(group, name, location, now if created is None else created)
+        machine = world.add_machine(group, name, location, created)
         given = machine.given = _given(entry, properties)
         os_type = os_type_of(given["properties"])
     machine.tags = entry.tags()

@@ -100,9 +100,8 @@ def _read_group(world: World, subscription: Subscription, entry: Entry, now: flo
 def _read_resource(world: World, owner: ResourceGroup | Subscription, entry: Entry, now: float) -> Resource:
     ours = entry.entry("emulator")
     ours.allow("created", "changed", "location")
-    created = ours.time("created", world)
-    created = now if created is None else created
-    changed = ours.time("changed", world)
+    created = ours.time_or("created", world, now)
+    changed = ours.time_or("changed", world, created)
     document = dict(entry.document)
     with entry.blamed():
         name = _id_of(owner, entry)
@@ -115,7 +114,7 @@ def _read_resource(world: World, owner: ResourceGroup | Subscription, entry: Ent
         if (version := entry.optional("apiVersion", str)) is not None:
             providers.note(world, resource.type, location, version)
     resource.type = entry.text("type", resource.type)
-    resource.changed = created if changed is None else changed
+    resource.changed = changed
     resource.provisioning_state = entry.entry("properties").text("provisioningState", "Succeeded")
     return resource
 

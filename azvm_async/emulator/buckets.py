@@ -74,16 +74,17 @@ class Buckets:
 
     def take(self, wanted: Sequence[tuple[Bucket, str]], now: float) -> Taken:
         """Take a token from each of these buckets, named by sort and owner, or from none when one is empty."""
-        periods, rooms, fulls = [], [], []
+        rooms, fulls = [], []
         for key in wanted:
             bucket = key[0]
             period = bucket.period / self._scale
-            full = max(self._full.get(key, now), now) + period
-            periods.append(period)
-            fulls.append(full)
-            rooms.append((max(bucket.fills_in, period) + now - full) / period + _ROUNDING)
+            behind = self._full.get(key, now) - now
+            taken = period if behind < 0 else behind + period
+            capacity = max(bucket.fills_in, period)
+            fulls.append(now + taken)
+            rooms.append((capacity - taken) / period + _ROUNDING)
         if min(rooms) < 0:
-            return _refused(wanted, rooms, periods)
+            return _refused(wanted, rooms, [bucket.period / self._scale for bucket, _ in wanted])
         self._full.update(zip(wanted, fulls, strict=True))
         if len(self._full) > self._prune_at:
             self._prune(now)

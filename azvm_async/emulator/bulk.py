@@ -113,19 +113,30 @@ def _take_turn(world: World, turn: Operation) -> None:
 
 def _machine(world: World, record: BulkOperation) -> VirtualMachine:
     """Return the VM, or refuse."""
+    found = registry.anything(world, record.path)
+    if not isinstance(found, VirtualMachine) or found.path.lower() != record.path.lower():
+        raise _no_machine(world, record)
+    _require_subscription(record)
+    if found.location != record.location:
+        message = f"The resource '{record.path}' is in location '{found.location}', not in '{record.location}'."
+        raise Refusal(400, "InvalidResourceLocation", message)
+    return found
+
+
+def _no_machine(world: World, record: BulkOperation) -> Refusal:
+    """Return what is wrong with an id that is no VM's, or refuse."""
     path = record.path
     if ResourceId.parse(path).type.lower() != _MACHINE:
-        raise Refusal(400, "InvalidResourceId", f"The resource '{path}' is not a virtual machine.")
+        return Refusal(400, "InvalidResourceId", f"The resource '{path}' is not a virtual machine.")
+    _require_subscription(record)
+    return generic.missing(world, path)
+
+
+def _require_subscription(record: BulkOperation) -> None:
+    path = record.path
     if part(path, 2).lower() != record.subscription.lower():
         message = f"The resource '{path}' is not in the subscription '{record.subscription}' of the request."
         raise Refusal(400, "InvalidSubscriptionId", message)
-    found = registry.anything(world, path)
-    if not isinstance(found, VirtualMachine):
-        raise generic.missing(world, path)
-    if found.location != record.location:
-        message = f"The resource '{path}' is in location '{found.location}', not in '{record.location}'."
-        raise Refusal(400, "InvalidResourceLocation", message)
-    return found
 
 
 def _find(world: World, call: Call, name: str) -> BulkOperation | None:

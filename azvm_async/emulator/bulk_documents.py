@@ -1,9 +1,12 @@
 """Bulk operations as their requests show them."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from azvm_async.emulator.bulk_model import BulkOperation
 from azvm_async.emulator.model import Document, Failure, World
+
+_LATELY = 256
 
 
 def shown(world: World, record: BulkOperation | None, name: str) -> Document:
@@ -66,5 +69,6 @@ def _date(world: World, moment: float | None) -> str | None:
     return None if moment is None else world.date(moment)
 
 
+@lru_cache(_LATELY)
 def _written(deadline: datetime) -> str:
     return deadline.isoformat(timespec="microseconds")

@@ -31,7 +31,9 @@ class Call:
     now : Moment
         When it came.
     names : dict[str, str]
-        What stood in the path where its route has a name, decoded.
+        What stood in the path where its route has a name.
+    counted : Mapping[str, str]
+        What its answer says of the limits that it was counted for.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Call:
     body: bytes
     now: Moment
     names: dict[str, str] = field(default_factory=dict)
+    counted: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: Request, now: Moment) -> "Call":
@@ -50,12 +53,9 @@ class Call:
         location, _, query = request.url.partition("?")
         scheme, _, rest = location.partition("://")
         host, slash, path = rest.partition("/")
-        pairs = (pair.partition("=") for pair in query.split("&") if pair)
-        decode = unquote_plus if "%" in query or "+" in query else str
-        parameters = {decode(name).lower(): decode(value) for name, _, value in pairs}
         headers = {name.lower(): value for name, value in request.headers.items()}
         base = f"{scheme}://{host}"
-        return cls(request.method, request.url, base, slash + path, parameters, headers, request.body, now)
+        return cls(request.method, request.url, base, slash + path, _parameters(query), headers, request.body, now)
 
     @property
     def api_version(self) -> str:
@@ -64,7 +64,8 @@ class Call:
 
     def name(self, key: str) -> str:
         """Return a name from the path."""
-        return unquote(self.names[key])
+        name = self.names[key]
+        return unquote(name) if "%" in name else name
 
     def asks(self, flag: str) -> bool:
         """Tell whether a parameter of the query is ``true``."""
@@ -83,6 +84,13 @@ class Call:
         if not isinstance(parsed, dict):
             raise Refusal.bad_content("it is not an object.")
         return parsed
+
+
+def _parameters(query: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    if "%" in query or "+" in query:
+        return {unquote_plus(name).lower(): unquote_plus(value) for name, _, value in pairs}
+    return {name.lower(): value for name, _, value in pairs}
 
 
 def section(document: Mapping[str, Any], key: str) -> Document:

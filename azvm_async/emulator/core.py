@@ -5,7 +5,9 @@ in :attr:`Core.instructions` for the door that let the request in; what it did i
 and :meth:`Core.script_ended`.
 """
 
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from azvm_async.emulator import (
     action_run,
@@ -49,6 +51,12 @@ _ROOMS = (
     stacks,
     generic_routes,
 )
+_ALWAYS = {
+    "cache-control": "no-cache",
+    "pragma": "no-cache",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+}
 _ROUTER = Router([*_POLLS, *(route for room in _ROOMS for route in room.ROUTES)])
 
 
@@ -66,7 +74,7 @@ class Core:
         if (granted := identity.answer(self.world, call) or entra.answer(self.world, call)) is not None:
             return granted
         answer = self._answered(call) if fault is None else fault.strike(self.world, call, self._answered)
-        return Response(answer.status, {**self._headers(call), **answer.headers}, answer.body)
+        return Response(answer.status, {**self._headers(call), **call.counted, **answer.headers}, answer.body)
 
     def settle(self, now: Moment) -> None:
         """Bring the world up to the present."""
@@ -97,27 +105,26 @@ class Core:
         version_checks.check(self.world, route, call)
         if "subscription" in call.names:
             self.world.subscription(call.name("subscription"))
-        counted = throttling.admit(self.world, call, route, principal)
-        try:
-            answer = route.handler(self.world, call)
-        except Refusal as refusal:
-            answer = refusal.response()
-        return Response(answer.status, {**counted, **answer.headers}, answer.body)
+        call.counted = throttling.admit(self.world, call, route, principal)
+        return route.handler(self.world, call)
 
     def _headers(self, call: Call) -> dict[str, str]:
         """Return the headers that every answer of ARM carries."""
         request_id = self.world.new_id()
-        utc = call.now.utc
+        date, stamp = _dates(call.now.utc.replace(microsecond=0))
         headers = {
-            "cache-control": "no-cache",
-            "date": format_datetime(utc, usegmt=True),
-            "pragma": "no-cache",
-            "strict-transport-security": "max-age=31536000; includeSubDomains",
-            "x-content-type-options": "nosniff",
+            **_ALWAYS,
+            "date": date,
             "x-ms-request-id": request_id,
             "x-ms-correlation-request-id": call.headers.get("x-ms-correlation-request-id", request_id),
-            "x-ms-routing-request-id": f"WESTEUROPE:{utc:%Y%m%dT%H%M%SZ}:{request_id}",
+            "x-ms-routing-request-id": f"WESTEUROPE:{stamp}:{request_id}",
         }
         if call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = call.headers.get("x-ms-client-request-id", "")
         return headers
+
+
+@lru_cache(1)
+def _dates(second: datetime) -> tuple[str, str]:
+    """Return a date as the header of this name has it, and as ids of requests do."""
+    return format_datetime(second, usegmt=True), f"{second:%Y%m%dT%H%M%SZ}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from azvm_async.emulator.model import TENANT, Document, ResourceGroup, Subscription, VirtualMachine, World
+from azvm_async.emulator.packing import pack
 
 _SHOWN = {"name", "id", "type", "location", "tags", "properties"}
 _SECRETS = {
@@ -72,6 +73,14 @@ def machine_document(world: World, machine: VirtualMachine, *, expanded: bool = 
     if expanded:
         document["properties"]["instanceView"] = instance_view(world, machine)
     return document
+
+
+def machine_text(world: World, machine: VirtualMachine) -> str:
+    """Return a VM with its instance view as text, which is made anew only when something has changed."""
+    face = machine.face
+    if machine.shown is None or machine.shown[0] != face:
+        machine.shown = face, pack(machine_document(world, machine, expanded=True))
+    return machine.shown[1]
 
 
 def _properties(world: World, machine: VirtualMachine, given: Document) -> Document:

@@ -5,8 +5,8 @@ told by Python's own errors, ``ConnectionRefusedError`` where nothing was sent a
 answer came.
 """
 
+import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from azvm_async.clock import Clock
 from azvm_async.emulator import entra, identity
@@ -19,10 +19,11 @@ from azvm_async.emulator.scripts import ScriptRunner
 from azvm_async.wire import Request, Response
 
 _TOKENS = (identity.IMDS_PATH, identity.APP_SERVICE_PATH)
+_SIGNATURE = re.compile(r"&c=[^&]*&s=[^&]*&h=[^&]*")
 
 
 class Received(NamedTuple):
-    """A request that came to ARM: what, what it was answered, and when."""
+    """A request that came to ARM: what, what it was answered, and when; the query of a tracking URL without its signature."""
 
     method: str
     path: str
@@ -59,7 +60,7 @@ class Door:
 
     def fault(self, method: str, path: str) -> Fault | None:
         """Take the fault, if any, that strikes a request; none does one for a token."""
-        return None if _is_for_token(path) else self.mishaps.next(method, path)
+        return self.mishaps.next(method, path) if self.mishaps and not _is_for_token(path) else None
 
     def handle(self, request: Request, fault: Fault | None = None) -> Response:
         """Answer a request; on an event loop, for scripts run there."""
@@ -80,7 +81,7 @@ class Door:
         """
         if self._clock.monotonic() < self._shut_until:
             raise _refused()
-        fault = self.fault(request.method, urlsplit(request.url).path)
+        fault = self.fault(request.method, _path_and_query(request.url)[0])
         if isinstance(fault, Refused):
             raise _refused()
         if isinstance(fault, ResetBefore):
@@ -101,10 +102,10 @@ class Door:
         await self._runner.close()
 
     def _record(self, request: Request, response: Response, now: Moment) -> None:
-        url = urlsplit(request.url)
-        if not _is_for_token(url.path):
-            path, query = shared(url.path), shared(url.query)
-            self.received.append(Received(request.method, path, response.status, now.monotonic, query))
+        path, query = _path_and_query(request.url)
+        if not _is_for_token(path):
+            known = shared(path), shared(_SIGNATURE.sub("", query))
+            self.received.append(Received(request.method, known[0], response.status, now.monotonic, known[1]))
 
 
 class InProcess:
@@ -119,6 +120,12 @@ class InProcess:
 
     async def close(self) -> None:
         """Do nothing: the emulator outlives its visitors."""
+
+
+def _path_and_query(url: str) -> tuple[str, str]:
+    location, _, query = url.partition("?")
+    _, slash, path = location.partition("://")[2].partition("/")
+    return slash + path, query
 
 
 def _is_for_token(path: str) -> bool:

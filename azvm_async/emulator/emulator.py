@@ -95,8 +95,8 @@ class Emulator:
     location : str
         Of what is added without another one.
     throttling : Throttling or None
-        How much may be asked for, by default as much as Azure has published; ``None`` refuses nothing, and says nothing
-        of what is left.
+        How much may be asked for, by default as much as Azure has published; ``None`` refuses nothing, and says that
+        plenty is left.
     retry_after, page_size, token_lifetime
         See :class:`~azvm_async.emulator.settings.Settings`.
     state : Path or str or None
@@ -216,7 +216,7 @@ class Emulator:
         """
         return {
             "AZURE_AUTHORITY_HOST": self.endpoint,
-            "AZURE_TENANT_ID": entra.TENANT,
+            "AZURE_TENANT_ID": identity.TENANT,
             "AZURE_CLIENT_ID": entra.CLIENT_ID,
             "AZURE_CLIENT_SECRET": self._world.client_secret,
             **self._trust(),
@@ -279,7 +279,8 @@ class Emulator:
         if name.lower() in group.machines:
             raise ValueError(f"there is a VM {name!r} in {group.name!r}")
         machine = self._world.add_machine(group, name, place or group.location, self.clock.monotonic())
-        machine.power_state, machine.size, machine.os_type, machine.tags = power, size, os_type, tags
+        machine.power_state, machine.size, machine.os_type = power, size, os_type
+        machine.tags = None if tags is None else dict(tags)
         return machine.path
 
     def fail(self, resource: str, code: str, message: str, *, times: int = 1, preflight: bool = False) -> None:

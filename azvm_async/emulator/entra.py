@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, unquote
 
 from azvm_async.emulator import identity
 from azvm_async.emulator.calls import Call
+from azvm_async.emulator.identity import TENANT
 from azvm_async.emulator.model import World
 from azvm_async.wire import Response
 
-TENANT = "00000000-0000-0000-0000-000000000002"
 CLIENT_ID = "00000000-0000-0000-0000-000000000003"
 _PATH = re.compile(
     r"/(?P<tenant>[^/]+)/(?P<what>v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)", re.IGNORECASE

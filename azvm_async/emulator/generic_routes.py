@@ -9,7 +9,7 @@ from azvm_async.emulator.calls import Call
 from azvm_async.emulator.ids import ResourceId
 from azvm_async.emulator.model import Operation, Resource, ResourceGroup, World
 from azvm_async.emulator.operations import accepted, settle, tracking
-from azvm_async.emulator.pages import order, page, start_in
+from azvm_async.emulator.pages import groups, order, page, start_in
 from azvm_async.emulator.routing import Route
 from azvm_async.wire import Response
 
@@ -86,7 +86,7 @@ def _candidates(world: World, call: Call, name: ResourceId) -> Iterable[Resource
         return registry.children(world, name.parent)
     if isinstance(owner, ResourceGroup):
         return owner.resources.after(start_in(owner, call))
-    inside = (group.resources.after(start_in(group, call)) for group in owner.groups.values())
+    inside = (group.resources.after(start_in(group, call)) for group in groups(owner, call))
     return chain(owner.resources.values(), *inside)
 
 

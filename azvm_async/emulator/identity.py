@@ -1,8 +1,9 @@
 """Managed identity: the two token endpoints that Azure's own credentials know, and the check of tokens.
 
 On a VM they ask the instance metadata service (IMDS), whose host ``AZURE_POD_IDENTITY_AUTHORITY_HOST`` replaces; in an
-App Service they ask ``IDENTITY_ENDPOINT``. Tokens are opaque, valid here only, and for every resource asked for. All are
-one principal's, but those asked for with a ``client_id`` are that one's.
+App Service they ask ``IDENTITY_ENDPOINT``. Tokens are JSON Web Tokens, as those for ARM are, that tell a client who it is;
+here they are opaque, known as a whole, valid for every resource asked for, and their signature is a random secret. All
+are one principal's, but those asked for with a ``client_id`` are that one's.
 """
 
 import base64
@@ -12,12 +13,16 @@ from itertools import takewhile
 from azvm_async.emulator.answers import Refusal, error_body
 from azvm_async.emulator.calls import Call
 from azvm_async.emulator.model import Grant, Moment, World
+from azvm_async.emulator.packing import pack, unpadded
 from azvm_async.wire import Response
 
 IMDS_PATH = "/metadata/identity/oauth2/token"
 APP_SERVICE_PATH = "/msi/token"
 PRINCIPAL = "00000000-0000-0000-0000-00000000000b"
-_AUTHORITY = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000002"
+TENANT = "00000000-0000-0000-0000-000000000002"
+_AUTHORITY = f"https://login.microsoftonline.com/{TENANT}"
+_AUDIENCE = "https://management.azure.com"
+_HEADER = unpadded(pack({"typ": "JWT", "alg": "none"}).encode())
 
 
 def issue(world: World, now: Moment, claims: str | None = None, principal: str = PRINCIPAL) -> tuple[str, datetime]:
@@ -26,8 +31,8 @@ def issue(world: World, now: Moment, claims: str | None = None, principal: str =
     for token in list(takewhile(lambda token: world.tokens[token].expiry <= before, world.tokens)):  # oldest first
         del world.tokens[token]
         world.challenged.pop(token, None)
-    token = f"emulated.{world.secrets.randbytes(32).hex()}"
     expiry = now.utc + timedelta(seconds=world.settings.token_lifetime)
+    token = f"{_HEADER}.{_payload(now.utc, expiry, principal)}.{unpadded(world.secrets.randbytes(32))}"
     world.tokens[token] = Grant(expiry, principal)
     if world.challenge is not None and claims != world.challenge:
         world.challenged[token] = world.challenge
@@ -72,6 +77,22 @@ def challenge(world: World, claims: str) -> None:
     """Refuse all tokens that there are, and new ones until one comes that proves these claims."""
     world.challenge = claims
     world.challenged = dict.fromkeys(world.tokens, claims)
+
+
+def _payload(issued: datetime, expiry: datetime, principal: str) -> str:
+    """Return what a token says of itself."""
+    since = int(issued.timestamp())
+    claims = {
+        "aud": _AUDIENCE,
+        "iss": f"https://sts.windows.net/{TENANT}/",
+        "iat": since,
+        "nbf": since,
+        "exp": int(expiry.timestamp()),
+        "oid": principal,
+        "tid": TENANT,
+        "ver": "1.0",
+    }
+    return unpadded(pack(claims).encode())
 
 
 def _token(call: Call) -> str | None:

@@ -20,13 +20,18 @@ def next_failure(world: World, path: str) -> Failure | None:
 
 def next_action_failure(world: World, path: str, verb: str) -> Failure | None:
     """Take the failure, if any, that awaits an action on the power of a VM."""
+    if not world.injected:
+        return None
     found = _take(world, "creation", f"{label_of(path)}/{verb}", ending=f"/{verb}")
     return found.failure if found else None
 
 
 def refuse_action_if_wanted(world: World, path: str, verb: str) -> None:
     """Refuse an action on the power of a VM that shall be refused."""
-    if (found := _take(world, "preflight", f"{label_of(path)}/{verb}", ending=f"/{verb}")) is not None:
+    if (
+        world.injected
+        and (found := _take(world, "preflight", f"{label_of(path)}/{verb}", ending=f"/{verb}")) is not None
+    ):
         raise Refusal(found.status, *found.failure)
 
 

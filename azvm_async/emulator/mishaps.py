@@ -60,6 +60,9 @@ class Mishaps:
         self._scripted: list[_Scripted] = []
         self._chances = _Chances()
 
+    def __bool__(self) -> bool:
+        return bool(self._scripted or self._chances.shares)
+
     def script(self, fault: Fault, pattern: Pattern, times: int) -> None:
         """Let a fault strike the next so many requests that match and that it concerns.
 

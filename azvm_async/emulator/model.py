@@ -8,11 +8,11 @@ and a record that has an id has it as the one string that all who speak of it sh
 
 import heapq
 import itertools
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 NEVER = float("inf")
 TENANT = "00000000-0000-0000-0000-00000000000a"
+_FREE = 0xFFFFFFFF_FFFF_0FFF_3FFF_FFFFFFFFFFFF  # of the bits of a GUID
+_VERSION_4 = 0x00000000_0000_4000_8000_000000000000
+_DATES = 1_024
 
 
 class Moment(NamedTuple):
@@ -54,7 +57,7 @@ class Subscription:
     """A subscription, its resource groups by lower-case name, and the resources outside of them by lower-case id."""
 
     id: str
-    groups: dict[str, "ResourceGroup"] = field(default_factory=dict)
+    groups: "Shelf[ResourceGroup]" = field(default_factory=Shelf)
     resources: "Shelf[Resource]" = field(default_factory=Shelf)
 
     @property
@@ -100,6 +103,8 @@ class VirtualMachine:
         The operation under way, if any.
     run_commands : dict or None
         Managed run commands by lower-case name; most VMs have none.
+    shown : tuple or None
+        The text that was last shown of it, after what :attr:`face` was then.
     """
 
     group: ResourceGroup
@@ -118,11 +123,20 @@ class VirtualMachine:
     operation: "Operation | None" = None
     run_commands: "dict[str, RunCommand] | None" = None
     action_run: "RunCommand | None" = None
+    shown: tuple[tuple[object, ...], str] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         """The last part of the id."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def face(self) -> tuple[object, ...]:
+        """Whatever its document and its instance view are made of that may change."""
+        last = self.operation
+        ended, failure = (None, None) if last is None else (last.ended, last.failure)
+        state = self.power_state, self.provisioning_state, self.hibernated
+        return *state, ended, failure, self.size, self.os_type, self.tags, self.packed
 
     @property
     def given(self) -> Document:
@@ -353,15 +367,17 @@ class World:
         self.seen: dict[str, Any] = {}
         self.unregistered: set[tuple[str, str]] = set()
         self._origin = start
+        self._date = lru_cache(_DATES)(self._new_date)
         self._agenda: list[tuple[float, int, Operation]] = []
 
     def new_id(self) -> str:
         """Return a fresh GUID."""
-        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        digits = f"{self.random.getrandbits(128) & _FREE | _VERSION_4:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def date(self, monotonic: float) -> str:
         """Return the date of a point on the monotonic clock as ARM writes it."""
-        return self.moment(monotonic).utc.astimezone(UTC).isoformat(timespec="microseconds")
+        return self._date(monotonic)
 
     def moment(self, monotonic: float) -> Moment:
         """Return a point on the monotonic clock on both clocks."""
@@ -426,3 +442,6 @@ class World:
         machine = VirtualMachine(group, path, shared(location), self.new_id(), next(self.serials), now)
         group.machines[name.lower()] = machine
         return machine
+
+    def _new_date(self, monotonic: float) -> str:
+        return self.moment(monotonic).utc.astimezone(UTC).isoformat(timespec="microseconds")

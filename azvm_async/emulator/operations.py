@@ -138,6 +138,7 @@ def _forget(world: World, before: float) -> None:
 def _tell(world: World, operation: Operation) -> None:
     """Note that an operation has ended, and tell whoever waits for it inside the emulator."""
     world.ended.append(operation)
+    operation.before = None
     then, operation.then = operation.then, None
     if then is not None:
         then(world, operation)

@@ -3,6 +3,7 @@
 A document's text takes a third of what the objects take that it stands for.
 """
 
+import base64
 import json
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,11 @@ def unpack(packed: str) -> dict[str, Any]:
     """Return the document that a text stands for, an empty one for an empty text."""
     found: dict[str, Any] = json.loads(packed) if packed else {}
     return found
+
+
+def unpadded(data: bytes) -> str:
+    """Return bytes as URLs and tokens have them: in base64url, without the padding."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 @lru_cache(_LATELY)

@@ -4,15 +4,17 @@ An item's place is a pair of numbers that stays the same while others come and g
 left out. ``$top`` is the size of a page, as ARM understands it.
 """
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote
 
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call
-from azvm_async.emulator.model import Document, Resource, ResourceGroup, VirtualMachine, World
-from azvm_async.wire import Response
+from azvm_async.emulator.model import Document, Resource, ResourceGroup, Subscription, VirtualMachine, World
+from azvm_async.emulator.packing import pack
+from azvm_async.wire import JSON_TYPE, Response
 
 Item = TypeVar("Item")
 Place = tuple[int, int]
@@ -22,13 +24,19 @@ def page(
     world: World, call: Call, items: Iterable[Item], place: Callable[[Item], Place], show: Callable[[Item], Document]
 ) -> Response:
     """Return a page of items that come in the order of their places, with the link to the next one if there are more."""
+    return page_of_texts(world, call, items, place, lambda item: pack(show(item)))
+
+
+def page_of_texts(
+    world: World, call: Call, items: Iterable[Item], place: Callable[[Item], Place], text: Callable[[Item], str]
+) -> Response:
+    """Return the same of items whose JSON comes as text."""
     after = start(call)
     size = _size(world, call)
     found = list(islice((each for each in items if place(each) > after), size + 1))
-    value = [show(each) for each in found[:size]]
-    if len(found) <= size:
-        return Response.with_json(200, {"value": value})
-    return Response.with_json(200, {"value": value, "nextLink": _next_link(call, place(found[size - 1]))})
+    more = f',"nextLink":{json.dumps(_next_link(call, place(found[size - 1])))}' if len(found) > size else ""
+    body = f'{{"value":[{",".join(map(text, found[:size]))}]{more}}}'
+    return Response(200, {"content-type": JSON_TYPE}, body.encode())
 
 
 def start(call: Call) -> Place:
@@ -40,6 +48,11 @@ def start(call: Call) -> Place:
     if not (first.isdecimal() and second.isdecimal()):
         raise Refusal(400, "InvalidSkipToken", "The value of $skiptoken is not one that a list gave.")
     return int(first), int(second)
+
+
+def groups(subscription: Subscription, call: Call) -> Iterator[ResourceGroup]:
+    """Return a subscription's groups from the one on in which a page begins."""
+    return subscription.groups.after(start(call)[0] - 1)
 
 
 def start_in(group: ResourceGroup, call: Call) -> float:

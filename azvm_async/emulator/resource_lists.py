@@ -13,7 +13,7 @@ from azvm_async.emulator.filters import Facts, Filterable, condition
 from azvm_async.emulator.generic import document_of
 from azvm_async.emulator.ids import ResourceId
 from azvm_async.emulator.model import Document, Resource, ResourceGroup, VirtualMachine, World
-from azvm_async.emulator.pages import order, page, start_in
+from azvm_async.emulator.pages import groups, order, page, start_in
 from azvm_async.emulator.routing import Route
 from azvm_async.wire import Response
 
@@ -40,7 +40,7 @@ def list_in_subscription(world: World, call: Call) -> Response:
     """Answer GET on a subscription's resources."""
     subscription = world.subscription(call.name("subscription"))
     outside = (each for each in subscription.resources.values() if "location" in each.document)
-    inside = (each for group in subscription.groups.values() for each in _listed(call, group))
+    inside = (each for group in groups(subscription, call) for each in _listed(call, group))
     return _page(world, call, (each for some in (outside, inside) for each in some))
 
 

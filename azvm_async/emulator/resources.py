@@ -7,12 +7,12 @@ from itertools import chain
 from azvm_async.emulator import registry
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.calls import Call, location_of, plain_location, string_map
-from azvm_async.emulator.documents import group_document, machine_document, subscription_document
+from azvm_async.emulator.documents import group_document, machine_document, machine_text, subscription_document
 from azvm_async.emulator.filters import Facts, Filterable, bad_filter, condition
 from azvm_async.emulator.in_use import permit_group
 from azvm_async.emulator.model import Kind, Operation, Resource, ResourceGroup, VirtualMachine, World
 from azvm_async.emulator.operations import accepted, begin, nothing, preempt
-from azvm_async.emulator.pages import order, page, start_in
+from azvm_async.emulator.pages import groups, order, page, page_of_texts, start_in
 from azvm_async.emulator.routing import Route
 from azvm_async.emulator.run_commands import interrupt
 from azvm_async.wire import Response
@@ -36,9 +36,8 @@ def get_subscription(world: World, call: Call) -> Response:
 
 def list_groups(world: World, call: Call) -> Response:
     """Answer GET on a subscription's resource groups."""
-    groups = world.subscription(call.name("subscription")).groups.values()
     holds = condition(call.query.get("$filter", ""), Filterable())
-    found = (group for group in groups if holds(_facts(group)))
+    found = (group for group in groups(world.subscription(call.name("subscription")), call) if holds(_facts(group)))
     return page(world, call, found, lambda group: (group.serial, 0), group_document)
 
 
@@ -135,8 +134,8 @@ def _include(world: World, resource: VirtualMachine | Resource, deletion: Operat
 
 
 def _all_machines(world: World, call: Call) -> Iterator[VirtualMachine]:
-    groups = world.subscription(call.name("subscription")).groups.values()
-    return chain.from_iterable(group.machines.after(start_in(group, call)) for group in groups)
+    found = groups(world.subscription(call.name("subscription")), call)
+    return chain.from_iterable(group.machines.after(start_in(group, call)) for group in found)
 
 
 def _chosen(call: Call, machines: Iterable[VirtualMachine]) -> Iterable[VirtualMachine]:
@@ -161,7 +160,9 @@ def _expands(call: Call) -> bool:
 
 
 def _page(world: World, call: Call, machines: Iterable[VirtualMachine], *, expanded: bool = False) -> Response:
-    return page(world, call, machines, order, lambda each: machine_document(world, each, expanded=expanded))
+    if expanded:
+        return page_of_texts(world, call, machines, order, lambda each: machine_text(world, each))
+    return page(world, call, machines, order, lambda each: machine_document(world, each))
 
 
 def _end_deletion(world: World, operation: Operation) -> None:

@@ -45,15 +45,22 @@ class _Node:
 
     def find(self, segments: list[str], start: int, names: dict[str, str]) -> "_Node | None":
         """Return the node where the segments from ``start`` on lead to, and note what stands for names."""
-        if start == len(segments):
-            return self if self.routes else None
-        literal = self.literals.get(segments[start].lower())
-        if literal is not None and (found := literal.find(segments, start + 1, names)):
-            return found
-        if self.variable is not None and (found := self.variable.find(segments, start + 1, names)):
-            names[self.variable.name] = segments[start]
-            return found
-        return None
+        node, passed = self, dict[str, str]()
+        for place in range(start, len(segments)):
+            following, variable = node.literals.get(segments[place].lower()), node.variable
+            if variable is not None:
+                if following is not None and (found := following.find(segments, place + 1, passed)) is not None:
+                    names.update(passed)
+                    return found
+                passed[variable.name] = segments[place]
+                following = variable
+            if following is None:
+                return None
+            node = following
+        if not node.routes:
+            return None
+        names.update(passed)
+        return node
 
     def find_rest(self, segments: list[str], start: int, names: dict[str, str]) -> "_Node | None":
         """Return the node, if any, that takes all segments from some place on."""

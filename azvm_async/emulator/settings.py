@@ -104,7 +104,7 @@ class Settings:
     token_lifetime : float
         Seconds for which a token is valid.
     throttling : Throttling or None
-        How much may be asked for; ``None``: nobody counts.
+        How much may be asked for; ``None``: nobody counts, and answers say that plenty is left.
     """
 
     durations: Durations = field(default_factory=Durations)

@@ -5,11 +5,12 @@ together. They are imitated in shape and length, so that a client that stores, l
 finds out here.
 """
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
 from random import Random
+
+from azvm_async.emulator.packing import unpadded
 
 _SIGNED = ("p", "api-version", "t", "c", "s")
 
@@ -19,29 +20,20 @@ class Signer:
 
     def __init__(self, random: Random) -> None:
         self._key = random.randbytes(32)
-        self._certificate = _text(random.randbytes(720))
+        self._certificate = unpadded(random.randbytes(720))
 
     def query(self, path: str, api_version: str, partition: str, ticks: int) -> str:
         """Return the signed query of a URL with this path."""
-        proof = hashlib.shake_256(self._key + path.encode()).digest(256)
-        parameters = {
-            "p": partition,
-            "api-version": api_version,
-            "t": str(ticks),
-            "c": self._certificate,
-            "s": _text(proof),
-        }
-        parameters["h"] = self._hash(path, parameters)
-        return "&".join(f"{name}={value}" for name, value in parameters.items())
+        time, certificate = str(ticks), self._certificate
+        proof = unpadded(hashlib.shake_256(self._key + path.encode()).digest(256))
+        whole = self._hash(path, partition, api_version, time, certificate, proof)
+        return f"p={partition}&api-version={api_version}&t={time}&c={certificate}&s={proof}&h={whole}"
 
     def genuine(self, path: str, query: Mapping[str, str]) -> bool:
         """Tell whether path and query are what :meth:`query` made."""
-        return hmac.compare_digest(self._hash(path, query).encode(), query.get("h", "").encode())
+        whole = self._hash(path, *[query.get(name, "") for name in _SIGNED])
+        return hmac.compare_digest(whole.encode(), query.get("h", "").encode())
 
-    def _hash(self, path: str, parameters: Mapping[str, str]) -> str:
-        signed = "\n".join([path.lower(), *(parameters.get(name, "") for name in _SIGNED)])
-        return _text(hmac.digest(self._key, signed.encode(), "sha256"))
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    def _hash(self, path: str, *parameters: str) -> str:
+        signed = "\n".join((path.lower(), *parameters))
+        return unpadded(hmac.digest(self._key, signed.encode(), "sha256"))

@@ -2,11 +2,13 @@
 
 Azure counts twice. ARM has buckets for each subscription and principal by kind of method; behind it Microsoft.Compute has
 others by policy, for the single resource and for the subscription in a region. A token that ARM took is gone also when
-Compute then refuses. Headers tell what is left, whether the request was refused or not.
+Compute then refuses. Headers tell what is left, whether the request was refused or not; where nobody counts, they say that
+plenty is.
 """
 
 import json
 import math
+from functools import cache
 
 from azvm_async.emulator.answers import Refusal
 from azvm_async.emulator.buckets import Bucket, Buckets, Taken
@@ -17,6 +19,7 @@ from azvm_async.emulator.routing import Route
 _FRONT_DOOR = "westeurope"
 _ALL_PRINCIPALS = 15
 _ROUNDING = 1e-9
+_PLENTY = "11999"  # what once was left, of 12,000 an hour, after a first request
 _ARM_HEADER = "x-ms-ratelimit-remaining-subscription"
 COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"
 
@@ -59,12 +62,26 @@ def admit(world: World, call: Call, route: Route, principal: str) -> dict[str, s
     Refusal
         429 when it is one too many.
     """
-    if world.buckets is None or "subscription" not in call.names:
+    if "subscription" not in call.names:
         return {}
+    if world.buckets is None:
+        return _plenty(call.method, route.policy)
     subscription = call.name("subscription").lower()
     headers = _pass_arm(world.buckets, call, subscription, principal)
     if route.policy is not None:
         headers |= _pass_compute(world, world.buckets, call, route.policy, headers)
+    return headers
+
+
+@cache
+def _plenty(method: str, policy: str | None) -> dict[str, str]:
+    """Return the headers of an answer where nobody counts."""
+    _, own, everybody = _BY_METHOD.get(method, _WRITES)
+    headers = {own.name: _PLENTY, everybody.name: _PLENTY}
+    if policy is not None:
+        buckets = [kind[policy] for kind in (_RESOURCE, _SUBSCRIPTION) if policy in kind]
+        headers[COMPUTE_HEADER] = ",".join(f"{bucket.name};{_PLENTY}" for bucket in buckets)
+        headers["x-ms-request-charge"] = "1"
     return headers
 
 

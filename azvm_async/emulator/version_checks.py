@@ -6,7 +6,7 @@ type that the table doesn't know, any date will do.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from azvm_async.emulator import registry
@@ -22,6 +22,7 @@ _RESULTS = "/subscriptions/{subscription}/operationresults/"
 _RESULT = "Microsoft.Resources/locations/operations"  # of deployments and of stacks, which have lists of their own
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-(preview|privatepreview|alpha|beta|rc))?", re.IGNORECASE)
 _ELSEWHERE = "global"
+_LATELY = 256
 
 
 def check(world: World, route: Route, call: Call) -> None:
@@ -34,6 +35,7 @@ def check(world: World, route: Route, call: Call) -> None:
         raise refusal(kind, call.api_version, _location(world, call))
 
 
+@lru_cache(_LATELY)
 def is_taken(kind: str, version: str) -> bool:
     """Tell whether a full type has an API version, or may have it."""
     known = known_type(kind)

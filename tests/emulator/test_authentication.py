@@ -1,9 +1,13 @@
 """Who may ask: only those who bring a token of this emulator."""
 
+import base64
+import json
+from typing import Any
+
 import pytest
 
 from azvm_async.clock import VirtualClock
-from azvm_async.emulator import Emulator
+from azvm_async.emulator import Emulator, identity
 from azvm_async.wire import Request
 from emulator.support import Caller
 
@@ -14,7 +18,41 @@ async def test_no_token_is_refused_with_a_challenge(arm: Emulator, caller: Calle
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer emulated.00"])
+def claims_of(token: str) -> dict[str, Any]:
+    """Return what a token says of itself."""
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+async def test_a_token_names_its_tenant_and_its_principal(arm: Emulator):
+    claims = claims_of((await arm.credential(principal="me").get_token()).token)
+    assert (claims["tid"], claims["oid"]) == (identity.TENANT, "me")
+
+
+async def test_a_token_says_until_when_it_is_valid(arm: Emulator):
+    token = await arm.credential().get_token()
+    assert claims_of(token.token)["exp"] == token.expires_on
+
+
+async def test_a_token_is_a_header_a_payload_and_a_signature(arm: Emulator):
+    header, _, signature = (await arm.credential().get_token()).token.split(".")
+    assert json.loads(base64.urlsafe_b64decode(f"{header}==")) == {"typ": "JWT", "alg": "none"}
+    assert len(base64.urlsafe_b64decode(f"{signature}=")) == 32
+
+
+async def test_two_tokens_of_one_moment_differ_in_their_signature_only(arm: Emulator):
+    one, other = [(await arm.credential().get_token()).token.rpartition(".") for _ in range(2)]
+    assert one[0] == other[0]
+    assert one[2] != other[2]
+
+
+async def test_a_token_with_another_signature_is_refused(caller: Caller, vm: str):
+    told = caller.headers["authorization"].rpartition(".")[0]
+    answer = await caller.send("GET", vm, authorization=f"{told}.{'A' * 43}")
+    assert (answer.status, answer.document()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer a.b.c"])
 async def test_a_token_from_elsewhere_is_refused(caller: Caller, vm: str, header: str):
     answer = await caller.send("GET", vm, authorization=header)
     assert (answer.status, answer.document()["error"]["code"]) == (401, "InvalidAuthenticationToken")

@@ -1,11 +1,14 @@
 """Lists of VMs, page by page."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from azvm_async.clock import VirtualClock
-from azvm_async.emulator import Emulator
+from azvm_async.emulator import Emulator, resources
+from azvm_async.emulator.documents import machine_document
+from azvm_async.emulator.pages import start_in
 from emulator.sites import body
 from emulator.support import Caller
 
@@ -78,9 +81,74 @@ async def test_status_only_tells_the_power_on_every_page(caller: Caller):
     assert statuses == ["PowerState/running", "PowerState/deallocated"]
 
 
+async def first_and_its_document(arm: Emulator, caller: Caller) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the first VM as the list shows it, and as it is shown where nothing is kept."""
+    shown = (await caller.get(f"{ALL}?statusOnly=true"))["value"][0]
+    return shown, machine_document(arm._world, arm.vm("a"), expanded=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("power_state", "stopped"),
+        ("provisioning_state", "Updating"),
+        ("hibernated", True),
+        ("size", "Standard_D2s_v5"),
+        ("os_type", "Windows"),
+        ("tags", {"a": "b"}),
+        ("given", {"zones": ["1"]}),
+    ],
+)
+async def test_status_only_tells_whatever_has_changed(arm: Emulator, caller: Caller, what: str, value: object):
+    before, _ = await first_and_its_document(arm, caller)
+    setattr(arm.vm("a"), what, value)
+    shown, document = await first_and_its_document(arm, caller)
+    assert before != shown == document
+
+
+async def test_status_only_tells_when_an_action_ended(arm: Emulator, caller: Caller):
+    before, _ = await first_and_its_document(arm, caller)
+    await caller.act(f"{GROUP}/a/reapply")
+    shown, document = await first_and_its_document(arm, caller)
+    assert before != shown == document
+
+
+async def test_status_only_tells_why_an_action_failed(arm: Emulator, caller: Caller):
+    arm.fail("Microsoft.Compute/virtualMachines/a/restart", "AllocationFailed", "none left")
+    await caller.act(f"{GROUP}/a/restart")
+    shown, document = await first_and_its_document(arm, caller)
+    assert shown == document
+    assert shown["properties"]["instanceView"]["statuses"][0]["code"] == "ProvisioningState/failed/AllocationFailed"
+
+
+async def test_a_page_looks_only_into_the_groups_that_it_shows(
+    arm: Emulator, caller: Caller, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(100):
+        arm.add_vm("x", resource_group=f"g{number:02}")
+    pages = await names(caller, f"{ALL}?statusOnly=true&$top=1")
+    last = arm.vm("x", resource_group="g98")
+    looked: list[object] = []
+    monkeypatch.setattr(resources, "start_in", lambda group, call: looked.append(group) or start_in(group, call))
+    shown = await names(caller, f"{ALL}?statusOnly=true&$skiptoken={last.group.serial}.{last.serial}")
+    assert (len(pages), shown, len(looked)) == (105, [["x"]], 2)
+
+
 async def test_a_plain_list_has_no_instance_views(caller: Caller):
     assert "instanceView" not in (await caller.get(ALL))["value"][0]["properties"]
 
 
 async def test_a_token_that_no_list_gave_is_refused(caller: Caller):
     assert (await caller.send("GET", f"{ALL}?$skiptoken=abc")).status == 400
+
+
+async def test_each_of_many_subscriptions_has_vms_that_start_and_are_listed(arm: Emulator, caller: Caller):
+    subscriptions = [f"00000000-0000-0000-0000-0000000002{number:02}" for number in range(20)]
+    machines = [
+        arm.add_vm("x", subscription=each, resource_group=f"rg-{each}", location="northeurope")
+        for each in subscriptions
+    ]
+    started = [await caller.act(f"{machine}/start") for machine in machines]
+    assert {status["status"] for status in started} == {"Succeeded"}
+    path = "/subscriptions/{}/providers/Microsoft.Compute/virtualMachines?statusOnly=true"
+    assert [await names(caller, path.format(each)) for each in subscriptions] == [[["x"]]] * 20

@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,29 @@ async def test_those_who_speak_of_a_vm_share_its_id(arm: Emulator, caller: Calle
     await caller.send("PUT", VM, {"location": "westeurope"})
     effect = next(each for each in arm.effects if each.resource == VM)
     assert arm.requests[-1].path is effect.resource
+
+
+async def test_the_record_of_a_poll_is_without_the_signature(arm: Emulator, caller: Caller, vm: str):
+    location = (await caller.send("POST", f"{vm}/start")).headers["location"]
+    await caller.send("GET", location)
+    recorded = dict(parse_qsl(arm.requests[-1].query))
+    assert recorded.keys() == {"p", "api-version", "t", "monitor"}
+
+
+@pytest.mark.usefixtures("traced")
+async def test_a_start_and_its_poll_leave_little_behind(clock: VirtualClock):
+    async with Emulator(clock, port=None, throttling=None) as arm:
+        caller = Caller(arm, clock, (await arm.credential().get_token()).token)
+        machines = [arm.add_vm(f"vm{number}") for number in range(MACHINES + 50)]
+
+        async def start(some: list[str]) -> None:
+            for machine in some:
+                await caller.poll(await caller.send("POST", f"{machine}/start"))
+
+        await start(machines[:50])
+        before = in_use()
+        await start(machines[50:])
+        assert (in_use() - before) / MACHINES < 1_700
 
 
 @given(st.dictionaries(st.text(), VALUES))

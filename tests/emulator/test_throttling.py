@@ -365,12 +365,42 @@ async def test_a_refused_request_is_recorded_and_does_nothing(arm: Emulator, cal
 # What a user may choose.
 
 
-async def test_without_throttling_nothing_is_refused_and_nothing_told(clock: VirtualClock):
+async def test_without_throttling_nothing_is_refused(clock: VirtualClock):
     async with throttled(clock, None) as (arm, caller):
         vm = arm.add_vm("vm1")
         answers = [await caller.send("GET", vm) for _ in range(300)]
     assert {answer.status for answer in answers} == {200}
-    assert not [name for name in answers[-1].headers if "ratelimit" in name or "charge" in name]
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "policies"),
+    [
+        ("GET", "reads", ["LowCostGetResource", "LowCostGetSubscriptionMaximum"]),
+        ("PATCH", "writes", ["UpdateVMResource", "UpdateVMSubscriptionMaximum"]),
+        ("DELETE", "deletes", ["DeleteVMResource", "DeleteVMSubscriptionMaximum"]),
+    ],
+)
+async def test_without_throttling_plenty_is_left_whatever_was_asked_for(
+    clock: VirtualClock, method: str, kind: str, policies: list[str]
+):
+    async with throttled(clock, None) as (arm, caller):
+        vm = arm.add_vm("vm1")
+        told = [(await caller.send(method, vm)).headers for _ in range(3)][-1]
+    assert (told[f"{ARM}-{kind}"], told[f"{ARM}-global-{kind}"]) == ("11999", "11999")
+    assert told[COMPUTE] == ",".join(f"Microsoft.Compute/{policy};11999" for policy in policies)
+
+
+async def test_without_throttling_a_list_has_the_subscriptions_policy_only(clock: VirtualClock):
+    async with throttled(clock, None) as (arm, caller):
+        vm = arm.add_vm("vm1")
+        told = (await caller.send("GET", vm.rpartition("/")[0])).headers
+    assert told[COMPUTE] == "Microsoft.Compute/HighCostGetSubscriptionMaximum;11999"
+
+
+async def test_without_throttling_a_refusal_tells_of_plenty_too(clock: VirtualClock):
+    async with throttled(clock, None) as (arm, caller):
+        answer = await caller.send("GET", f"{arm.add_vm('vm1')}x")
+    assert (answer.status, answer.headers[f"{ARM}-reads"]) == (404, "11999")
 
 
 @pytest.mark.parametrize(

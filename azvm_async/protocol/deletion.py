@@ -25,7 +25,7 @@ from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.machine import About, Failure, ResourceProgress, Step, Wait
 from azvm_async.protocol.ownership import type_of
-from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.pacing import Moment, backoff
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.plan import Deletable, Left
 from azvm_async.wire import JSON_TYPE, Request, Response
@@ -188,7 +188,7 @@ class Deletion:
 
     def _asked_again(self, error: AzureVMError, now: Moment) -> "Deletion":
         """Ask for what can't be followed once more: the answer may be that it is gone."""
-        patience = Patience(now.monotonic).scheduled(None, self.tries, now)
+        patience = Patience(now.monotonic).scheduled(None, backoff(self.tries, now.luck), now)
         fault = Fault(error.code or type(error).__name__, error.message or error.what)
         return replace(self, operation=None, tries=self.tries + 1)._held(fault, patience, now)
 

@@ -215,7 +215,7 @@ class Lro:
         state = replace(self, tracking=settled(self.tracking, response))
         reading = read(state.tracking, response)
         if reading.outcome is None:
-            patience = self.patience.read(response, now)
+            patience = self.patience.read(response, now, self.about.verb)
             moved = replace(state, status=reading.status, percent_complete=reading.percent, patience=patience)
             return moved._with_newest_urls(response)
         final = state._final_url(reading, response) if reading.outcome.status == SUCCEEDED else None
@@ -322,7 +322,7 @@ def begin(
         location=location if status_url else None,
         final_state=final_state,
         wants_result=wants_result,
-        patience=Patience.begun(response, now),
+        patience=Patience.begun(response, now, about.verb),
     )
     if request.method in _WRITES_RESOURCE:
         return _begin_write(state, response)

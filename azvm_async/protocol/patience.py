@@ -6,7 +6,7 @@ API reference"; of the official SDKs only Go's keeps to it). So a miss is counte
 ==============================================  ==================================================================
 a read brought                                  next
 ==============================================  ==================================================================
-a readable state                                all misses forgiven; wait as Azure says, or back off
+a readable state                                all misses forgiven; wait as Azure says, or at our own pace
 408, 429, 5xx, no answer                        later, as Azure says or by back-off; up to 30 minutes without a read
 404 in the first five polls                     later: a new operation is not known everywhere at once
 2xx without a readable state                    later, five times in a row; then ProtocolError
@@ -23,7 +23,7 @@ from http import HTTPStatus
 from azvm_async.errors import ProtocolError, StatusUnreadable, TransportError
 from azvm_async.protocol.faults import facts
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.pacing import Moment, backoff, retry_after
+from azvm_async.protocol.pacing import ORDINARY, USUAL, Moment, backoff, pause, retry_after
 from azvm_async.wire import Response
 
 FRESH_POLLS = 5
@@ -88,14 +88,23 @@ class Patience:
     asked: float | None = None
 
     @classmethod
-    def begun(cls, response: Response, now: Moment) -> "Patience":
+    def begun(cls, response: Response, now: Moment, verb: str = "") -> "Patience":
         """Start with the first answer, whose ``Retry-After`` holds for the first poll."""
-        return cls(now.monotonic).scheduled(retry_after(response, now.utc), 0, now)
+        return cls(now.monotonic)._paced(response, now, verb)
 
-    def read(self, response: Response, now: Moment) -> "Patience":
-        """Go on after a readable answer: all misses are forgiven."""
-        forgiven = Patience(now.monotonic, self.polls + 1, zeros=self.zeros)
-        return forgiven.scheduled(retry_after(response, now.utc), forgiven.polls, now)
+    def read(self, response: Response, now: Moment, verb: str = "") -> "Patience":
+        """Go on after a readable answer: all misses are forgiven.
+
+        Parameters
+        ----------
+        response : Response
+            Its ``Retry-After`` counts.
+        now : Moment
+            When.
+        verb : str
+            What goes on, for our own pace where Azure says nothing.
+        """
+        return Patience(now.monotonic, self.polls + 1, zeros=self.zeros)._paced(response, now, verb)
 
     def missed(
         self, miss: Miss, about: About, response: Response | None, now: Moment, cause: TransportError | None = None
@@ -132,19 +141,23 @@ class Patience:
             unreadable=self.unreadable + 1 if miss is Miss.UNREADABLE else 0,
             blind_since=now.monotonic if self.blind_since is None else self.blind_since,
         )
-        return counted.scheduled(retry_after(response, now.utc) if response else None, self.misses, now)
+        asked = retry_after(response, now.utc) if response else None
+        return counted.scheduled(asked, backoff(self.misses, now.luck), now)
 
     def again(self, now: Moment) -> "Patience":
         """Forgive all misses and look now; an operation asked about for the first time stays fresh."""
         return Patience(now.monotonic, self.polls)
 
-    def scheduled(self, asked: float | None, attempt: int, now: Moment) -> "Patience":
-        """Return this with its next due time: what Azure asked for, else our own back-off."""
+    def scheduled(self, asked: float | None, own: float, now: Moment) -> "Patience":
+        """Return this with its next due time: after what Azure asked for, else after our own delay."""
         zeros = self.zeros + 1 if asked == 0 else 0
         if zeros > ZEROS_IN_A_ROW:
             asked = 1.0
-        wait = backoff(attempt, now.luck) if asked is None else asked
-        return replace(self, due_at=now.monotonic + wait, zeros=zeros, asked=asked)
+        return replace(self, due_at=now.monotonic + (own if asked is None else asked), zeros=zeros, asked=asked)
+
+    def _paced(self, response: Response, now: Moment, verb: str) -> "Patience":
+        own = pause(self.polls, now.luck, USUAL.get(verb, ORDINARY))
+        return self.scheduled(retry_after(response, now.utc), own, now)
 
     def _end(self, miss: Miss, now: Moment) -> Miss | None:
         """Return what patience ends by: with this miss, after 30 minutes of any misses, or not yet (None)."""

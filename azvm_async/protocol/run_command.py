@@ -202,7 +202,7 @@ class RunCommand:
         if (provisioning_state(document) or "").lower() in _FAILED_WORDS:
             return self._failed(_failure(document, view, response), now)
         status = str(view.get("executionState") or IN_PROGRESS)
-        return replace(self, status=status, patience=self.patience.read(response, now))
+        return replace(self, status=status, patience=self.patience.read(response, now, self.about.verb))
 
     def _missed(self, miss: Miss, response: Response, now: Moment) -> "RunCommand":
         return replace(self, patience=self.patience.missed(miss, self.about, response, now))
@@ -254,7 +254,7 @@ def begin(about: About, request: Request, response: Response, now: Moment, *, ke
     """Return the state after Azure accepted the PUT of a run command."""
     creation = lro.begin(about, request, response, now)
     tracked = creation if creation.tracking is not Tracking.RESOURCE else None
-    return RunCommand(about, request.url, keep, tracked, Patience.begun(response, now))
+    return RunCommand(about, request.url, keep, tracked, Patience.begun(response, now, about.verb))
 
 
 def bare(about: About, url: str, now: Moment) -> RunCommand:

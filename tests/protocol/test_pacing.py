@@ -1,11 +1,23 @@
-"""When an operation is polled: as Azure says, else by our own growing back-off."""
+"""When an operation is polled: as Azure says, else at our own pace, which knows how long a verb usually takes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.machine import Wait
-from azvm_async.protocol.pacing import FIRST_DELAY, LONGEST_DELAY, SPREAD, backoff, retry_after
+from azvm_async.protocol.pacing import (
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    ORDINARY,
+    POLLS,
+    SPREAD,
+    USUAL,
+    backoff,
+    pause,
+    retry_after,
+)
+from azvm_async.protocol.patience import Patience
 from azvm_async.wire import joined
 from protocol.support import BY_STATUS, MIDNIGHT, STEADY, answer, at, begun, says
 
@@ -127,9 +139,45 @@ def test_our_own_waits_grow_to_their_cap():
     assert (found[0], found[-1]) == (pytest.approx(FIRST_DELAY), pytest.approx(LONGEST_DELAY))
 
 
-def test_a_start_of_two_minutes_costs_fifteen_polls_at_most():
-    found = waits({}, 15)
-    assert sum(found) > 120
+def test_waiting_paces_itself_by_its_verb():
+    assert waits({}, 30) == [pytest.approx(pause(polls, 0.5, USUAL["start"])) for polls in range(30)]
+
+
+def test_a_verb_of_which_nothing_is_known_is_paced_as_an_ordinary_one():
+    assert Patience.begun(answer(202), at(0), "dance").due_at == pause(0, 0.5, ORDINARY)
+
+
+@pytest.mark.parametrize("usual", [*USUAL.values(), ORDINARY])
+def test_what_takes_as_long_as_usual_costs_ten_polls_at_most(usual):
+    assert sum(pause(polls, 0.5, usual) for polls in range(POLLS)) >= usual - 1e-9
+
+
+def test_what_takes_three_times_as_long_as_usual_costs_seven_polls_more():
+    assert sum(pause(polls, 0.5, ORDINARY) for polls in range(POLLS + 7)) > 3 * ORDINARY
+
+
+@pytest.mark.parametrize("usual", [*USUAL.values(), ORDINARY])
+def test_the_first_poll_of_the_quickest_operation_is_not_late(usual):
+    assert pause(0, 0.99, usual) < 1.4
+
+
+def test_a_resumed_operation_goes_on_at_the_pace_it_had():
+    state = begun()
+    for _ in range(8):
+        state = state.receive(says("Running"), at(10))
+    resumed = Lro.from_token(state.to_token(), at(1000)).receive(says("Running"), at(1000))
+    assert resumed.due(at(1000)) == Wait(1000 + pause(9, 0.5, USUAL["start"]))
+
+
+@STEADY
+@given(duration=st.floats(0, 7200), usual=st.floats(0.1, 7200), luck=st.randoms(use_true_random=False))
+def test_no_end_is_noticed_later_than_by_a_quarter_of_the_longer_of_duration_and_usual(duration, usual, luck):
+    due, polls = 0.0, 0
+    while due < duration:
+        due += pause(polls, luck.random(), usual)
+        polls += 1
+    jitter = (1 + SPREAD / 2) / (1 - SPREAD / 2)  # a late poll after early ones
+    assert due - duration <= max(FIRST_DELAY, 0.21 * max(duration, usual)) * jitter
 
 
 def test_misses_are_read_again_in_growing_steps():
@@ -149,7 +197,7 @@ def test_a_readable_answer_brings_the_polls_back_to_their_own_pace():
     for _ in range(15):
         state = state.receive(answer(503), at(10))
     after_misses = state.receive(says("Running"), at(10))
-    assert after_misses.due(at(10)).until == pytest.approx(10 + backoff(16, 0.5))
+    assert after_misses.due(at(10)).until == pytest.approx(10 + pause(16, 0.5, USUAL["start"]))
 
 
 @STEADY
@@ -158,6 +206,20 @@ def test_jitter_stays_within_its_bounds(attempt, luck):
     middle = backoff(attempt, 0.5)
     assert FIRST_DELAY <= middle <= LONGEST_DELAY
     assert middle * (1 - SPREAD / 2) - 1e-9 <= backoff(attempt, luck) <= middle * (1 + SPREAD / 2) + 1e-9
+
+
+@STEADY
+@given(polls=st.integers(0, 10**6), usual=st.floats(0, 1e6), luck=st.floats(0, 1, exclude_max=True))
+def test_jitter_of_our_own_pace_stays_within_its_bounds(polls, usual, luck):
+    middle = pause(polls, 0.5, usual)
+    assert FIRST_DELAY <= middle <= LONGEST_DELAY
+    assert middle * (1 - SPREAD / 2) - 1e-9 <= pause(polls, luck, usual) <= middle * (1 + SPREAD / 2) + 1e-9
+
+
+@STEADY
+@given(polls=st.integers(0, 10**4), usual=st.floats(0, 1e4))
+def test_our_own_pace_never_quickens(polls, usual):
+    assert pause(polls, 0.5, usual) <= pause(polls + 1, 0.5, usual)
 
 
 @pytest.mark.parametrize("attempt", [0, 3, 40])

@@ -57,7 +57,7 @@ def test_the_first_retry_after_holds_for_the_first_turn():
 
 
 def test_without_a_retry_after_the_first_turn_is_that_of_every_operation():
-    assert provisioned().due(NOW) == Wait(0.5)
+    assert provisioned().due(NOW) == Wait(0.8)
 
 
 @pytest.mark.parametrize(

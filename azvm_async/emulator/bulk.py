@@ -95,7 +95,7 @@ def _one(
         if schedule.due <= now:
             record.operation = sort.begin(world, machine, now)
         else:
-            record.wait = operations.begin(world, now, _TURN, record, schedule.due - now)
+            record.wait = operations.begin_exactly(world, now, _TURN, record, schedule.due - now)
     except Refusal as refusal:
         return result(path, None, refusal.code, refusal.message)
     world.bulk[record.id] = record

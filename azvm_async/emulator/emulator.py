@@ -97,7 +97,7 @@ class Emulator:
     throttling : Throttling or None
         How much may be asked for, by default as much as Azure has published; ``None`` refuses nothing, and says that
         plenty is left.
-    retry_after, page_size, token_lifetime
+    retry_after, page_size, token_lifetime, spread
         See :class:`~azvm_async.emulator.settings.Settings`.
     state : Path or str or None
         A file to start from, if there is one, with nothing but what is in it, and to save to on leaving, where all that
@@ -133,6 +133,7 @@ class Emulator:
         retry_after: int | None = None,
         page_size: int = 500,
         token_lifetime: float = 86_400.0,
+        spread: float = 0.0,
         throttling: Throttling | None = _AS_PUBLISHED,
         state: Path | str | None = None,
     ) -> None:
@@ -142,7 +143,9 @@ class Emulator:
                 ids.require_name(name)
         if tls and port is None:
             raise ValueError("TLS is for a socket, and port=None opens none")
-        settings = Settings(durations or Durations(), run_scripts, retry_after, page_size, token_lifetime, throttling)
+        settings = Settings(
+            durations or Durations(), run_scripts, retry_after, page_size, token_lifetime, throttling, spread
+        )
         self.clock: Clock = clock or SystemClock()
         self.location = require_location(location)
         self.endpoint = f"http://{hosts.in_url(host)}"

@@ -20,7 +20,15 @@ PREEMPTED = Failure("OperationPreempted", "Operation execution has been preempte
 
 
 def begin(world: World, now: float, kind: Kind, target: Any, seconds: float) -> Operation:
-    """Let an operation on ``target`` begin that ends in so many seconds."""
+    """Let an operation on ``target`` begin that ends in about so many seconds."""
+    spread = world.settings.spread
+    return begin_exactly(
+        world, now, kind, target, seconds * world.random.uniform(1 - spread, 1 + spread) if spread else seconds
+    )
+
+
+def begin_exactly(world: World, now: float, kind: Kind, target: Any, seconds: float) -> Operation:
+    """Let an operation on ``target`` begin that ends in so many seconds, without chance."""
     operation = Operation(world.new_id(), kind, target, started=now, due=now + seconds, request=world.chronicle.request)
     world.operations[operation.id] = operation
     if operation.due != NEVER:

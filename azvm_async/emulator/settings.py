@@ -113,3 +113,8 @@ class Settings:
     page_size: int = 500
     token_lifetime: float = 86_400.0
     throttling: Throttling | None = field(default_factory=Throttling)
+    spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.spread <= 1:
+            raise ValueError(f"the spread must be a number from 0 to 1, not {self.spread}")

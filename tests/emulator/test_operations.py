@@ -158,3 +158,19 @@ async def test_an_operation_that_lasts_is_not_forgotten(arm: Emulator, caller: C
     accepted = await caller.send("POST", f"{vm}/deallocate")
     caller = await later(caller, 200_000)
     assert (await caller.poll(accepted))["status"] == "InProgress"
+
+
+async def test_with_a_spread_operations_take_more_or_less_by_chance():
+    async with Emulator(VirtualClock(), port=None, durations=Durations(start=30), spread=1 / 3, throttling=None) as arm:
+        caller = Caller(arm, arm.clock, (await arm.credential().get_token()).token)
+        for number in range(200):
+            await caller.send("POST", f"{arm.add_vm(f'vm{number}')}/start")
+        took = sorted(operation.due - operation.started for operation in arm._world.operations.values())
+    assert 20 <= took[0] < 22
+    assert 38 < took[-1] <= 40
+
+
+@pytest.mark.parametrize("spread", [-0.1, 1.1])
+def test_a_spread_is_a_part_of_the_duration(spread: float):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Emulator(spread=spread)

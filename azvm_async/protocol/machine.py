@@ -40,7 +40,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class ResourceProgress:
-    """How far one resource of a deployment, or of a deprovisioning, has come.
+    """How far one resource of a deployment, of a deprovisioning or of a bulk operation has come.
 
     Attributes
     ----------
@@ -52,6 +52,8 @@ class ResourceProgress:
         deleted.
     since : datetime or None
         When the state began, zone-aware, where Azure tells.
+    fault : Fault or None
+        Why it failed, where that is known.
     """
 
     id: str
@@ -59,6 +61,7 @@ class ResourceProgress:
     name: str
     state: str
     since: datetime | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

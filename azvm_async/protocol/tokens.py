@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import lro, provision, run_command
+from azvm_async.protocol.bulk import Bulk
+from azvm_async.protocol.bulk_request import subscription_of
 from azvm_async.protocol.deployment import is_deployment
 from azvm_async.protocol.deprovision import Deprovision
 from azvm_async.protocol.ids import short_name
@@ -30,16 +32,21 @@ BARE = "operation"
 
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
-Resumable = Lro | RunCommand | Provision | Deprovision
+Resumable = Lro | RunCommand | Provision | Deprovision | Bulk
 """What a token can be of."""
 
-_KINDS: Mapping[str, type[Resumable]] = {kind.kind: kind for kind in (Lro, RunCommand, Provision, Deprovision)}
+_KINDS: Mapping[str, type[Resumable]] = {kind.kind: kind for kind in (Lro, RunCommand, Provision, Deprovision, Bulk)}
 
 
 def dump(machine: Machine) -> str:
     """Return a machine's token."""
     head = {"azvm": FORMAT, "kind": machine.kind, "version": machine.version}
     return json.dumps({**head, **machine.to_token()}, separators=(",", ":"))
+
+
+def is_bulk(token: str) -> bool:
+    """Tell whether a token is of an operation on many VMs."""
+    return _document(token).get("kind") == Bulk.kind if token.startswith("{") else False
 
 
 def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Resumable:
@@ -87,6 +94,8 @@ def _document(token: str | Mapping[str, Any]) -> Mapping[str, Any]:
 def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
     """Take up a bare URL; the path tells a run command's and a deployment's from all others."""
     _check_url(url, endpoint)
+    if subscription_of(url) is not None:
+        raise InvalidRequest("This URL is that of all bulk operations of a location; resume the token of yours")
     path = url.partition("?")[0]
     match = _RUN_COMMAND.fullmatch(urlsplit(path).path)
     if match:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from azvm_async.errors import AzureVMError, TransportError
 from azvm_async.protocol import lro, provision, run_command
+from azvm_async.protocol.bulk_request import registration, unavailable
 from azvm_async.protocol.deployment import Deployed, causes_of
 from azvm_async.protocol.faults import Fault, error_for
 from azvm_async.protocol.lro import FinalState
@@ -17,6 +18,7 @@ from azvm_async.protocol.pacing import LONGEST_WAIT, retry_after
 from azvm_async.protocol.script import RunCommandResult
 from azvm_async.protocol.what_if import changes_in, validated_in
 from azvm_async.wire import Request, Response
+from protocol.bulks import OPERATIONS, SECOND, VMS, results, started, told
 from protocol.deployments import (
     CREATED_VM,
     CREATING_VM,
@@ -153,6 +155,28 @@ SHAPED = st.dictionaries(
 DEPLOYMENT_ANSWERS = (
     st.builds(Response, STATUSES, HEADERS, SHAPED.map(lambda value: json.dumps(value).encode())) | RESPONSES
 )
+BULKS = {
+    "begun": started(),
+    "half": fed(started(), [results(told(1, "Succeeded"), told(0, "Executing"))]),
+    "alone": started().only(SECOND),
+}
+OF_ONE = st.dictionaries(
+    st.sampled_from(["resourceId", "errorCode", "errorDetails", "operationId", "state", "completedAt"]),
+    LEAVES | st.sampled_from([*VMS, *OPERATIONS, "OperationNotFound", "Blocked", "Cancelled"]) | JSON,
+)
+OF_MANY = st.lists(
+    st.builds(
+        lambda entry, operation, error: {**entry, "operation": {**operation, "resourceOperationError": error}},
+        *[OF_ONE] * 3,
+    )
+    | OF_ONE
+    | JSON,
+    max_size=4,
+)
+BULK_ANSWERS = (
+    st.builds(Response, STATUSES, HEADERS, OF_MANY.map(lambda value: json.dumps({"results": value}).encode()))
+    | RESPONSES
+)
 
 
 def settled(machine):
@@ -164,6 +188,7 @@ def settled(machine):
         str(machine.outcome.error(machine.about))
     assert isinstance(machine.status, str)
     assert machine.percent_complete is None or 0 <= machine.percent_complete <= 100
+    assert all(isinstance(each.state, str) for each in machine.progress)
 
 
 @STEADY
@@ -232,6 +257,28 @@ def test_any_answer_to_a_deployments_put_gives_a_state_or_an_error_of_ours(first
 @given(responses=st.lists(DEPLOYMENT_ANSWERS | st.none(), max_size=25))
 def test_any_row_of_answers_leaves_a_deployment_that_can_go_on(state, responses):
     goes_on(state, responses)
+
+
+@STEADY
+@given(first=BULK_ANSWERS)
+def test_any_answer_to_a_bulk_request_gives_a_state_or_an_error_of_ours(first):
+    with suppress(AzureVMError):
+        settled(started(first))
+
+
+@pytest.mark.parametrize("state", BULKS.values(), ids=BULKS)
+@STEADY
+@given(responses=st.lists(BULK_ANSWERS | st.none(), max_size=25))
+def test_any_row_of_answers_leaves_a_bulk_operation_that_can_go_on(state, responses):
+    goes_on(state, responses)
+
+
+@STEADY
+@given(response=RESPONSES, document=st.dictionaries(st.just("registrationState") | KEYS, JSON))
+def test_whether_bulk_operations_can_be_had_is_read_out_of_anything(response, document):
+    reason = unavailable(error_for("what", Request("POST", URL), response))
+    assert reason is None or reason
+    assert isinstance(registration(document), bool)
 
 
 @STEADY

@@ -11,6 +11,7 @@ from azvm_async.protocol import tokens
 from azvm_async.protocol.machine import Success, Wait
 from azvm_async.protocol.urls import origin
 from azvm_async.wire import Request
+from protocol.bulks import OPERATIONS, VMS, error, results, started, told, unheard_of
 from protocol.deployments import (
     ANOTHER,
     DEPLOYMENT,
@@ -392,9 +393,97 @@ class DeploymentServer(Server):
         assert self.ended == 1
 
 
+class BulkServer(Server):
+    """A server of what one request began on three VMs; it may tell of each when, and of as many, as it likes."""
+
+    truth = "Succeeded"
+    """How the whole ends; how each VM does is in ``truths``."""
+
+    @initialize()
+    def begins(self):
+        self.truths, self.seen, self.alone = {}, {}, None
+        self.machine = started()
+
+    def numbers(self, request):
+        """Return which VMs are asked for: never one that has ended, nor another than was begun."""
+        asked = [OPERATIONS.index(each) for each in json.loads(request.body)["operationIds"]]
+        assert set(asked) == {number for number in range(3) if number not in self.seen and self.alone in {None, number}}
+        return asked
+
+    def result(self, number, word):
+        return told(number, self.truths.get(number, word), **(error(RESULT) if word == "Blocked" else {}))
+
+    def truthful(self, word, left_out=()):
+        def answered(request):
+            asked = [number for number in self.numbers(request) if number not in left_out]
+            self.seen |= {number: self.truths[number] for number in asked if number in self.truths}
+            return results(*(self.result(number, word) for number in reversed(asked)))
+
+        return answered
+
+    @rule(number=st.integers(0, 2), word=st.sampled_from(["Succeeded", "Failed", "Cancelled"]))
+    def one_ends_in_azure(self, number, word):
+        self.truths.setdefault(number, word)
+
+    @precondition(Server.is_open)
+    @rule(
+        word=st.sampled_from(
+            ["PendingScheduling", "Scheduled", "PendingExecution", "Executing", "Blocked", "new word"]
+        ),
+        left_out=st.sets(st.integers(0, 2)),
+        luck=LUCK,
+    )
+    def is_read(self, word, left_out, luck):
+        """Who is left out four times in a row or more may be lost: then all are told of in between."""
+        self.luck = luck
+        self.polled(self.truthful(word, left_out))
+        if self.is_open():
+            self.polled(self.truthful(word))
+
+    @precondition(Server.is_open)
+    @rule(times=st.integers(1, 4))
+    def knows_none(self, times):
+        for _ in range(times):
+            self.polled(lambda request: results(*map(unheard_of, self.numbers(request))))
+        self.machine = self.machine.again(self.moment())
+
+    @precondition(lambda self: self.is_open() and self.alone is None and len(self.seen) < 2)
+    @rule(number=st.integers(0, 2))
+    def one_is_given_away(self, number):
+        if number not in self.seen:
+            self.alone, self.machine = number, self.machine.only(VMS[number].upper())
+
+    @precondition(Server.is_open)
+    @rule()
+    def is_canceled(self):
+        self.machine = self.machine.canceled(self.moment())
+
+    @invariant()
+    def it_ends_only_as_it_ended_in_azure(self):
+        """Each VM does, and all of them make up the whole."""
+        for member in self.machine.members if self.machine is not None else ():
+            truth = self.seen.get(VMS.index(member.resource))
+            assert (member.outcome and member.state) == (truth and truth.replace("Cancelled", "Canceled"))
+
+    def teardown(self):
+        """Once Azure answers as it should, the end of each is known: none is lost."""
+        if self.machine is None:
+            return
+        for number in range(3):
+            self.truths.setdefault(number, "Succeeded")
+        if self.is_open():
+            self.polled(self.truthful("Executing"))
+        self.it_ends_only_as_it_ended_in_azure()
+        assert self.ended == 1
+        if self.alone is None:
+            assert self.machine.outcome == Success(self.machine.members)
+
+
 TestAnyOperation = LroServer.TestCase
 TestAnyOperation.settings = STEADY
 TestAnyScript = ScriptServer.TestCase
 TestAnyScript.settings = STEADY
 TestAnyDeployment = DeploymentServer.TestCase
 TestAnyDeployment.settings = STEADY
+TestAnyBulkOperation = BulkServer.TestCase
+TestAnyBulkOperation.settings = STEADY

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from azvm_async.budget import Budget
     from azvm_async.client import AzureVMClient
     from azvm_async.clock import Clock, SystemClock, VirtualClock
     from azvm_async.errors import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Conflict,
         DeploymentFailed,
         DeprovisionIncomplete,
+        FleetFailed,
         InvalidRequest,
         NotFound,
         OperationCanceled,
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
         TransportError,
         WaitTimeout,
     )
+    from azvm_async.fleet import Fleet, Outcome, Query, Report, Run, RunOptions, State
     from azvm_async.operation import Operation, Submission, Update, Updates
     from azvm_async.pipeline import Retry
+    from azvm_async.protocol.bulk_member import BulkMember
     from azvm_async.protocol.deployment import Cause, Deployed
     from azvm_async.protocol.deprovision import Deprovisioned
     from azvm_async.protocol.machine import ResourceProgress
@@ -52,6 +56,8 @@ __all__ = [
     "AuthenticationError",
     "AzureVMClient",
     "AzureVMError",
+    "Budget",
+    "BulkMember",
     "Cause",
     "CertificateError",
     "ClientClosed",
@@ -62,6 +68,8 @@ __all__ = [
     "DeprovisionIncomplete",
     "DeprovisionPlan",
     "Deprovisioned",
+    "Fleet",
+    "FleetFailed",
     "InstanceView",
     "InvalidRequest",
     "Left",
@@ -70,15 +78,21 @@ __all__ = [
     "OperationCanceled",
     "OperationFailed",
     "OperationPreempted",
+    "Outcome",
     "OutcomeUnknown",
     "OwnershipUnknown",
     "PropertyChange",
     "ProtocolError",
+    "Query",
+    "Report",
     "RequestRefused",
     "ResourceChange",
     "ResourceProgress",
     "Retry",
+    "Run",
     "RunCommandResult",
+    "RunOptions",
+    "State",
     "StatusUnreadable",
     "Submission",
     "SystemClock",
@@ -93,15 +107,19 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "budget": "Budget",
     "client": "AzureVMClient",
     "clock": "Clock SystemClock VirtualClock",
     "errors": (
         "AuthenticationError AzureVMError CertificateError ClientClosed Conflict DeploymentFailed DeprovisionIncomplete "
+        "FleetFailed "
         "InvalidRequest NotFound OperationCanceled OperationFailed OperationPreempted OutcomeUnknown OwnershipUnknown "
         "ProtocolError RequestRefused StatusUnreadable Throttled TransportError WaitTimeout"
     ),
+    "fleet": "Fleet Outcome Query Report Run RunOptions State",
     "operation": "Operation Submission Update Updates",
     "pipeline": "Retry",
+    "protocol.bulk_member": "BulkMember",
     "protocol.deployment": "Cause Deployed",
     "protocol.deprovision": "Deprovisioned",
     "protocol.machine": "ResourceProgress",

@@ -4,32 +4,29 @@ What changes something gives a handle (:class:`~azvm_async.operation.Operation`)
 reads gives a value. A client is a session: one connection pool, one sign-in, one poller for all its handles.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from os import PathLike
-from typing import Any, Literal, overload
+from typing import Any
+from uuid import uuid4
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.operation import Operation, Submission
-from azvm_async.order import IfExists, Order, deployment_of, order
-from azvm_async.protocol import lro, urls, vm
+from azvm_async.pipeline import Sending
+from azvm_async.protocol import bulk, bulk_request, lro, urls, vm
 from azvm_async.protocol.arguments import one_of, own_request
-from azvm_async.protocol.deployment import Deployed
-from azvm_async.protocol.deprovision import Deprovisioned
-from azvm_async.protocol.ids import VmId
+from azvm_async.protocol.bulk_member import BulkMember
+from azvm_async.protocol.ids import checked_resource_group, checked_subscription
 from azvm_async.protocol.lro import FinalState
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.plan import DeprovisionPlan
 from azvm_async.protocol.repeat import Repeat
-from azvm_async.protocol.script import RunCommandResult, Script
+from azvm_async.protocol.script import RunCommandResult, Script, checked_command_name
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
-from azvm_async.protocol.what_if import ResourceChange
-from azvm_async.session import Session
-from azvm_async.templates import Source
+from azvm_async.provisioning import Provisioning
+from azvm_async.runner import new_command_name
 from azvm_async.wire import Request
 
 
-class AzureVMClient(Session):
+class AzureVMClient(Provisioning):
     """Operates the virtual machines of a subscription.
 
     Parameters
@@ -53,6 +50,9 @@ class AzureVMClient(Session):
         For tests and simulations: :class:`~azvm_async.clock.VirtualClock`.
     transport : Transport, optional
         For tests and simulations: what carries requests in place of aiohttp.
+    budget : Budget, optional
+        How much of Azure's limits it may use. By default all of them, shared with all clients of this process that have
+        the same endpoint and principal.
 
     Raises
     ------
@@ -161,6 +161,7 @@ class AzureVMClient(Session):
         *,
         location: str | None = None,
         keep: bool = False,
+        command_name: str | None = None,
     ) -> Submission[RunCommandResult]:
         """Run a script on a VM, by managed run command: a shell script on Linux, PowerShell on Windows.
 
@@ -181,6 +182,9 @@ class AzureVMClient(Session):
             The VM's region; it is read where it is not given.
         keep : bool
             Leave the run command in Azure. Otherwise it is deleted once its result is known, for a VM takes 25.
+        command_name : str, optional
+            What the run command is called in Azure, for who must know that before it is sent: ``azvm-`` and 32 hexadecimal
+            digits, as ``f"azvm-{uuid4().hex}"``. By default a new one of these.
 
         Returns
         -------
@@ -195,175 +199,7 @@ class AzureVMClient(Session):
         if not isinstance(location, str | None):
             raise InvalidRequest(f"A region is named by a str, not by {location!r}")
         wanted = Script(script, parameters or {}, protected_parameters or {}, timeout, run_as_user)
-        return Submission(self._run(name, wanted, location, keep=keep), self._clock)
-
-    def provision(
-        self,
-        name: str,
-        template: Source,
-        parameters: Source | None = None,
-        mode: Literal["Incremental", "Complete"] = "Incremental",
-        if_exists: Literal["update", "keep"] = "update",
-        *,
-        deployment_name: str | None = None,
-        custom_data: str | PathLike[str] | None = None,
-        stack: bool = False,
-    ) -> Submission[Deployed]:
-        """Deploy an ARM template: a VM with all that belongs to it.
-
-        Parameters
-        ----------
-        name : str
-            The VM's name, or full ARM id. It is the template's parameter ``vmName``, where there is one and
-            ``parameters`` leaves it out.
-        template : Mapping, str or PathLike
-            The template, or the path of a ``.json`` or ``.jsonc`` file, in which there may be comments.
-        parameters : Mapping, str or PathLike, optional
-            Values by the template's parameter names, or the path of an ARM parameter file.
-        mode : {"Incremental", "Complete"}
-            ``Complete`` deletes what is in the resource group and not in the template.
-        if_exists : {"update", "keep"}
-            ``keep`` sends nothing where the VM is there and was provisioned well.
-        deployment_name : str, optional
-            ``{name}-deployment`` by default.
-        custom_data : str or Path, optional
-            Text, or the path object of a file, for the template's parameter ``customData``.
-        stack : bool
-            Deploy by a deployment stack, which deletes what a later template leaves out; ``mode`` does not apply to it.
-
-        Returns
-        -------
-        Submission
-            Its result is a :class:`Deployed`; its updates show each resource. A deployment of this name that is running
-            with the same template and parameters is adopted. One whose answer was lost is looked for, not sent twice.
-
-        Raises
-        ------
-        InvalidRequest
-            For a template or parameter that can't be, with the file's line. Nothing was sent.
-        Conflict
-            When another deployment is running under this name.
-        NotFound, RequestRefused, AuthenticationError, OutcomeUnknown, TransportError
-            As :meth:`start`; RequestRefused tells what ARM has against the template.
-
-        Notes
-        -----
-        The handle raises :class:`DeploymentFailed` with the innermost cause. The first deployment of a name waits a
-        second for Azure's clock, so that ``deprovision`` can tell what stood before. REST reference:
-        "Deployments - Create Or Update", and "Deployment Stacks - Create Or Update At Resource Group".
-        """
-        given = (name, template, parameters, custom_data, mode, deployment_name)
-        return Submission(self._provision(partial(self._order, *given, stack=stack), if_exists), self._clock)
-
-    @overload
-    def deprovision(
-        self,
-        name: str,
-        *,
-        deployment_name: str | None = ...,
-        assume_owned: bool = ...,
-        plan: Literal[True],
-        stack: bool = ...,
-    ) -> Submission[DeprovisionPlan]: ...
-
-    @overload
-    def deprovision(
-        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., stack: bool = ...
-    ) -> Submission[Deprovisioned]: ...
-
-    @overload
-    def deprovision(
-        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., plan: bool, stack: bool = ...
-    ) -> Submission[Deprovisioned | DeprovisionPlan]: ...
-
-    def deprovision(
-        self,
-        name: str,
-        *,
-        deployment_name: str | None = None,
-        assume_owned: bool = False,
-        plan: bool = False,
-        stack: bool = False,
-    ) -> Submission[Any]:
-        """Delete everything that a deployment created, VM first, and its record last.
-
-        Ours is what is not older than the first deployment of that name, by Azure's own word; children go with their
-        parents, and the disks that Azure made with a VM go with it. What the deployment only changed stays. A
-        deployment that is running is canceled first.
-
-        Parameters
-        ----------
-        name : str
-            The VM's name, or full ARM id.
-        deployment_name : str, optional
-            ``{name}-deployment`` by default.
-        assume_owned : bool
-            Take everything that the deployment names for its own, also what stood before it.
-        plan : bool
-            Only show what would be done: the result is a :class:`DeprovisionPlan`.
-        stack : bool
-            It is a deployment stack, which deletes what it manages.
-
-        Returns
-        -------
-        Submission
-            Its result is a :class:`Deprovisioned`: what was deleted, and what was left and why. Where there is neither
-            such a deployment nor the VM, nothing is left to do: that is a success.
-
-        Raises
-        ------
-        OwnershipUnknown
-            When the deployment was not made by :meth:`provision`, and ``assume_owned`` is not given; when there is the
-            VM, but no such deployment.
-        InvalidRequest, NotFound, RequestRefused, AuthenticationError, TransportError
-            As :meth:`start`.
-
-        Notes
-        -----
-        The handle raises :class:`DeprovisionIncomplete` where something of ours could not be deleted. Resumed in another
-        process, it finds out again what is to be done. REST reference: "Deployment Operations - List", "Resources - List
-        By Resource Group" with ``$expand=createdTime``.
-        """
-        return Submission(self._deprovision(name, deployment_name, assume_owned, plan, stack), self._clock)
-
-    async def validate(
-        self,
-        name: str,
-        template: Source,
-        parameters: Source | None = None,
-        mode: Literal["Incremental", "Complete"] = "Incremental",
-        *,
-        deployment_name: str | None = None,
-        custom_data: str | PathLike[str] | None = None,
-    ) -> tuple[str, ...]:
-        """Have ARM check a deployment without doing it; the parameters are those of :meth:`provision`.
-
-        Returns
-        -------
-        tuple of str
-            ARM ids of the resources that it would deploy.
-
-        Raises
-        ------
-        RequestRefused
-            When ARM would not take it, with the reasons. Beside that as :meth:`provision`.
-        """
-        wanted = self._order(name, template, parameters, custom_data, mode, deployment_name)
-        return await self._deployer.validate(wanted)
-
-    async def what_if(
-        self,
-        name: str,
-        template: Source,
-        parameters: Source | None = None,
-        mode: Literal["Incremental", "Complete"] = "Incremental",
-        *,
-        deployment_name: str | None = None,
-        custom_data: str | PathLike[str] | None = None,
-    ) -> tuple[ResourceChange, ...]:
-        """Have ARM tell what a deployment would change; parameters and errors are those of :meth:`validate`."""
-        wanted = self._order(name, template, parameters, custom_data, mode, deployment_name)
-        return await self._deployer.what_if(wanted)
+        return Submission(partial(self._run, name, wanted, location, keep, command_name), self._clock)
 
     def begin(
         self,
@@ -403,7 +239,7 @@ class AzureVMClient(Session):
             When an argument can't be.
         """
         request = partial(own_request, self.endpoint, method, path_or_url, json, api_version)
-        return Submission(self._begin(request, final_state_via, repeat), self._clock)
+        return Submission(partial(self._begin, request, final_state_via, repeat), self._clock)
 
     async def get(self, name: str) -> VirtualMachine:
         """Read a VM with its power state.
@@ -421,59 +257,115 @@ class AzureVMClient(Session):
         """Read a VM's run-time state only. Raises as :meth:`get`."""
         return await self._reader.instance_view(self._vm(name))
 
-    def list(self) -> AsyncIterator[VirtualMachine]:
-        """Iterate over the VMs of the resource group, all pages: ``async for vm in client.list()``.
+    def list(
+        self, resource_group: str | None = None, subscription: str | None = None, *, states: bool = True
+    ) -> AsyncIterator[VirtualMachine]:
+        """Iterate over VMs, all pages: ``async for vm in client.list()``.
+
+        Parameters
+        ----------
+        resource_group : str, optional
+            By default the client's, with ``subscription`` all of them; ``"*"`` means all.
+        subscription : str, optional
+            By default the client's.
+        states : bool
+            Read the power states, too.
+
+        Raises
+        ------
+        InvalidRequest
+            When a name can't be one. Beside that, when iterated over, as :meth:`get`.
 
         Notes
         -----
-        Azure's list of a group tells no power states, so they are read first, by one list of the whole subscription.
-        Where the caller may not read that, ``power_state`` is None. Raises as :meth:`get`.
+        Azure's lists tell no power states, so they are read first, by one list of the whole subscription. Where the
+        caller may not read that, ``power_state`` is None.
         """
-        return self._reader.vms(self.subscription, self.resource_group)
+        if resource_group is None and subscription is None:
+            resource_group = self.resource_group
+        group = None if resource_group in {None, "*"} else checked_resource_group(str(resource_group))
+        return self._reader.vms(self._subscription(subscription), group, states=states)
 
-    def _vm(self, name: str) -> VmId:
-        return VmId.parse(name, self.subscription, self.resource_group)
+    def list_states(self, subscription: str | None = None) -> AsyncIterator[VirtualMachine]:
+        """Iterate over all VMs of a subscription, by default the client's, by the one list that tells their run-time states.
+
+        Notes
+        -----
+        It tells of each VM its id, region, power and provisioning state; whether it tells more is up to Azure. REST reference:
+        "Virtual Machines - List All" with ``statusOnly``. Raises as :meth:`list`.
+        """
+        return self._reader.states(self._subscription(subscription))
+
+    def bulk(
+        self, verb: str, names: Sequence[str], location: str, force: bool = False
+    ) -> Submission[tuple[BulkMember, ...]]:
+        """Have Azure start, deallocate, hibernate or delete up to 100 VMs by one request, with retries of its own.
+
+        Parameters
+        ----------
+        verb : {"start", "deallocate", "hibernate", "delete"}
+            What is done to each.
+        names : sequence of str
+            Names, or full ARM ids, of 1 to 100 VMs of one subscription.
+        location : str
+            The region of them all, such as ``westeurope``.
+        force : bool
+            Delete without shutting the systems down first.
+
+        Returns
+        -------
+        Submission
+            Its result tells how each VM's operation ended: a failed one is no error of the whole. Its updates show each.
+
+        Raises
+        ------
+        InvalidRequest
+            When Azure would not take that. Beside that as :meth:`start`.
+
+        Notes
+        -----
+        By Microsoft.ComputeSchedule, with which the subscription must be registered. :class:`~azvm_async.fleet.Fleet` uses
+        it for any number of VMs.
+        """
+        return Submission(partial(self._bulk, verb, names, location, force), self._clock)
+
+    async def _bulk(
+        self, verb: str, names: Sequence[str], location: str, force: bool, sending: Sending
+    ) -> Operation[tuple[BulkMember, ...]]:
+        targets = [self._vm(name) for name in names]
+        subscription = targets[0].subscription if targets else self.subscription
+        resources, number = [str(target) for target in targets], str(uuid4())
+        request = bulk_request.request(self.endpoint, subscription, location, verb, resources, number, force=force)
+        about = bulk_request.about_many(verb, subscription, location, resources)
+        begin = partial(bulk.begin, about, request)
+        return await self._outbox.submit(about, request, Repeat.ALWAYS, begin, sending=sending)
+
+    def _subscription(self, subscription: str | None) -> str:
+        return self.subscription if subscription is None else checked_subscription(subscription)
 
     def _act(self, verb: vm.Verb, name: str, **query: str | None) -> Submission[None]:
-        return Submission(self._operate(verb, name, query), self._clock)
+        return Submission(partial(self._operate, verb, name, query), self._clock)
 
-    async def _operate(self, verb: vm.Verb, name: str, query: Mapping[str, str | None]) -> Operation[None]:
+    async def _operate(
+        self, verb: vm.Verb, name: str, query: Mapping[str, str | None], sending: Sending
+    ) -> Operation[None]:
         target = self._vm(name)
         about, request = About(verb.name, str(target)), verb.request(self.endpoint, target, **query)
-        return await self._outbox.submit(about, request, verb.repeat, partial(lro.begin, about, request))
+        return await self._outbox.submit(
+            about, request, verb.repeat, partial(lro.begin, about, request), sending=sending
+        )
 
-    async def _run(self, name: str, script: Script, location: str | None, *, keep: bool) -> Operation[RunCommandResult]:
-        return await self._runner.run(self._vm(name), script, location, keep=keep)
+    async def _run(
+        self, name: str, script: Script, location: str | None, keep: bool, command: str | None, sending: Sending
+    ) -> Operation[RunCommandResult]:
+        named = new_command_name() if command is None else checked_command_name(command)
+        return await self._runner.run(self._vm(name), script, named, location, sending, keep=keep)
 
-    async def _provision(self, wanted: Callable[[], Order], if_exists: str) -> Operation[Deployed]:
-        keep = one_of(IfExists, if_exists, "if_exists") is IfExists.KEEP
-        return await self._deployer.provision(wanted(), keep=keep)
-
-    async def _deprovision(
-        self, name: str, deployment_name: str | None, assume_owned: bool, plan: bool, stack: bool
+    async def _begin(
+        self, request: Callable[[], Request], final_state_via: str | None, repeat: str, sending: Sending
     ) -> Operation[Any]:
-        target = self._vm(name)
-        owned, only_plan, of_stack = (bool(vm.flag(each)) for each in (assume_owned, plan, stack))
-        deployment = deployment_of(target, deployment_name, stack=of_stack)
-        return await self._deployer.deprovision(target, deployment, assume_owned=owned, only_plan=only_plan)
-
-    def _order(
-        self,
-        name: str,
-        template: Source,
-        parameters: Source | None,
-        custom_data: str | PathLike[str] | None,
-        mode: str,
-        deployment_name: str | None,
-        *,
-        stack: bool = False,
-    ) -> Order:
-        by_stack = bool(vm.flag(stack))
-        return order(self._vm(name), template, parameters, custom_data, mode, deployment_name, stack=by_stack)
-
-    async def _begin(self, request: Callable[[], Request], final_state_via: str | None, repeat: str) -> Operation[Any]:
         final = None if final_state_via is None else one_of(FinalState, final_state_via, "final_state_via")
         policy, asked = one_of(Repeat, repeat, "repeat"), request()
         about = About(asked.method, urls.path_of(asked.url))
         begin = partial(lro.begin, about, asked, wants_result=True, final_state=final)
-        return await self._outbox.submit(about, asked, policy, begin)
+        return await self._outbox.submit(about, asked, policy, begin, sending=sending)

@@ -43,6 +43,9 @@ class Clock(Protocol):
         """Say that real work is under way: simulated time stands still inside."""
 
 
+_NOTHING = nullcontext()
+
+
 class SystemClock:
     """The machine's clock and the event loop's timers."""
 
@@ -64,7 +67,7 @@ class SystemClock:
 
     def working(self) -> AbstractContextManager[None]:
         """See :meth:`Clock.working`; real time needs no telling."""
-        return nullcontext()
+        return _NOTHING
 
 
 class Timer:

@@ -5,8 +5,11 @@ before it must. ``azure.identity`` is imported only when a credential has to be 
 """
 
 import asyncio
+import base64
 import inspect
+import json
 import logging
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +65,7 @@ class TokenSource:
         self._authority = authority
         self._clock = clock
         self._token: _Token | None = None
+        self._principal: object = None
         self._renewal: asyncio.Task[_Token] | None = None
         self._claims_asked: str | None = None  # by the renewal under way
         self._last_try = float("-inf")
@@ -85,6 +89,18 @@ class TokenSource:
         if now >= token.renew and now >= self._last_try + RETRY_RENEWAL:
             self._renewing(None)  # in the background
         return token.text
+
+    async def principal(self) -> object:
+        """Return what tells the caller from others: tenant and object id, as the token names them, else the credential.
+
+        Raises
+        ------
+        AuthenticationError, ClientClosed
+            As :meth:`token`.
+        """
+        if self._principal is None:
+            self._principal = _named_in(await self.token()) or _mark_of(self._credential)
+        return self._principal
 
     async def replace(self, refused: str, claims: str | None) -> str:
         """Return a token in place of one that Azure refused.
@@ -199,6 +215,27 @@ def _read(answer: Any, now: float, claims: str | None) -> _Token:
     if not (text.isascii() and text.isprintable()):
         raise ValueError("the credential's token holds what no header may hold")
     return _Token(text, expires, renew, claims)
+
+
+def _named_in(token: str) -> str | None:
+    """Return tenant and object id of the principal that a token of Azure's (a JWT) names; it is not verified here."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""  # noqa: PLR2004 - header, payload, signature
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    principal = claims.get("oid") if isinstance(claims, dict) else None
+    return f"{claims.get('tid')}/{principal}" if principal else None
+
+
+def _mark_of(credential: object) -> object:
+    """Return what is equal for the same credential only; its bare ``id`` may be another one's later."""
+    try:
+        mark = weakref.ref(credential)
+        hash(mark)
+    except TypeError:
+        return id(credential)
+    return mark
 
 
 def _failure(error: Exception) -> AuthenticationError | TransportError:

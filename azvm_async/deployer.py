@@ -87,7 +87,7 @@ class Deployer:
         self._now = now
         self._memory = Memory(pipeline, outbox, endpoint)
 
-    async def provision(self, wanted: Order, *, keep: bool) -> Operation[Any]:
+    async def provision(self, wanted: Order, sending: Sending, *, keep: bool) -> Operation[Any]:
         """Deploy, or adopt what is being deployed, or keep what is there."""
         kept = keep and await self._is_healthy(wanted.vm)
         record, response = await self._record(wanted.about, wanted.deployment)
@@ -99,7 +99,7 @@ class Deployer:
         request = wanted.request(self._endpoint, await self._since(wanted, record, response))
         begin, search = partial(provision.begin, wanted.about, request), partial(self._search, wanted)
         try:
-            return await self._outbox.submit(wanted.about, request, Repeat.REFUSED, begin, search)
+            return await self._outbox.submit(wanted.about, request, Repeat.REFUSED, begin, search, sending)
         except RequestRefused as error:
             raise _explained(error) from error.__cause__
 

@@ -184,6 +184,22 @@ class OwnershipUnknown(AzureVMError):
     )
 
 
+class FleetFailed(AzureVMError):
+    """Some VMs of a fleet's run did not come to what was asked for; the others did.
+
+    Attributes
+    ----------
+    report : Report
+        How it went with each.
+    """
+
+    advice = "'report.failures' tells of each; what has succeeded need not be done again ('only_needed=True')"
+
+    def __init__(self, what: str, *, report: Any = None, **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.report = report
+
+
 class WaitTimeout(AzureVMError, TimeoutError):
     """The wait timed out; the operation goes on in Azure, and a removal of a deployment in its client.
 

@@ -9,13 +9,15 @@ import asyncio
 import logging
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout, fresh
+from azvm_async.pipeline import Sending
 from azvm_async.protocol import tokens
+from azvm_async.protocol.bulk import Bulk
 from azvm_async.protocol.machine import About, Failure, Machine, ResourceProgress, Success
 
 T_co = TypeVar("T_co", covariant=True)
@@ -57,13 +59,18 @@ class Tracked:
         The state at first.
     """
 
-    __slots__ = ("_handle", "canceled", "entry", "heard", "key", "machine", "scheduled", "trouble", "updates", "waits")
+    __slots__ = (
+        "_handle", "canceled", "entry", "heard", "key", "looked", "machine", "scheduled", "subscription", "trouble",
+        "updates", "waits",
+    )  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.subscription = ""  # in whose line it stands
+        self.looked = 0.0  # when Azure last told of it
         self.key: object = None  # by which the poller finds it
         self.scheduled = False
-        self.entry = 0  # which entry of the poller's agenda counts: the newest
+        self.entry = 0  # which entry of the agenda counts: the newest; 0 while it is being read, or about to be
         self.canceled = False  # whether Azure accepted to cancel it
         self.trouble: AzureVMError | None = None
         self.heard = False  # whether somebody got the outcome
@@ -171,6 +178,17 @@ class Operation(Generic[T_co]):
         """
         return tokens.dump(self._tracked.machine)
 
+    def token_for(self, resource: str) -> str:
+        """Return a token for one VM, by its ARM id, of an operation on many (``client.bulk``).
+
+        Raises
+        ------
+        ValueError
+            When it is not one of them.
+        """
+        machine = self._tracked.machine
+        return tokens.dump(machine.only(resource) if isinstance(machine, Bulk) else machine)
+
     @property
     def about(self) -> About:
         """What is done (``verb``) to what (``resource``, an ARM id)."""
@@ -180,6 +198,11 @@ class Operation(Generic[T_co]):
     def driven(self) -> bool:
         """Whether it goes on only while its client drives it, as a removal of a deployment does; others are Azure's."""
         return self._tracked.machine.driven
+
+    @property
+    def polls(self) -> int:
+        """How often its state was asked for, answered or not."""
+        return self._tracked.machine.patience.polls
 
     @property
     def retry_after(self) -> float | None:
@@ -334,9 +357,23 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
     A coroutine object, so that ``asyncio.gather``, ``TaskGroup.create_task`` and ``create_task`` take it.
     """
 
-    def __init__(self, submitting: Coroutine[Any, Any, Operation[T_co]], clock: Clock) -> None:
-        self._submitting = submitting
+    def __init__(self, submit: Callable[[Sending], Coroutine[Any, Any, Operation[T_co]]], clock: Clock) -> None:
+        self._sending = Sending()
+        self._submitting = submit(self._sending)
         self._clock = clock
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether Azure may have got it although there is no answer yet; to cancel it then does not undo it."""
+        return self._sending.in_doubt
+
+    def announce(self, callback: Callable[[], object]) -> None:
+        """Have something called each time before the first byte is sent, to write down what is about to be done."""
+        self._sending.announce = callback
+
+    def give_up(self) -> None:
+        """Have nothing sent again that is known not to be done; what may have been done is still made sure of."""
+        self._sending.given_up = True
 
     async def result(self, timeout: float | None = None) -> T_co:
         """Submit, then wait as :meth:`Operation.result` does, all within ``timeout`` seconds.

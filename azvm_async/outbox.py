@@ -56,7 +56,13 @@ class Outbox:
         self._closed = False
 
     async def submit(
-        self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None = None
+        self,
+        about: About,
+        request: Request,
+        repeat: Repeat,
+        begin: Begin,
+        search: Search | None = None,
+        sending: Sending | None = None,
     ) -> Operation[Any]:
         """Send a request, and return the handle of what it began.
 
@@ -74,6 +80,8 @@ class Outbox:
             Looks, after an error that leaves open what was done or says that something is in the way, for what this
             request began; ``None`` says that there is none. A lost answer is looked for three times, and not before
             Azure's ``Retry-After`` it is sent again.
+        sending : Sending, optional
+            Kept up to date.
 
         Raises
         ------
@@ -83,7 +91,7 @@ class Outbox:
         """
         if self._closed:
             raise ClientClosed("The client is closed; nothing was sent", vm=about.resource)
-        sending = Sending()
+        sending = sending or Sending()
         task = asyncio.create_task(self._deliver(about, request, repeat, begin, search, sending))
         self._under_way[task] = about, sending
         task.add_done_callback(self._under_way.pop)

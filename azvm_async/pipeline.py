@@ -1,4 +1,4 @@
-"""The way of every request: signed, sent once by the transport, and sent again only where that is known to be safe.
+"""The way of every request: signed, paced, sent once by the transport, and sent again only where that is known to be safe.
 
 ``send`` is for submissions and plain reads: it retries, and raises what Azure refused. ``poll`` is one attempt whose
 answer is returned whatever it is: the machine that asked decides what it means.
@@ -7,12 +7,13 @@ answer is returned whatever it is: the machine that asked decides what it means.
 import asyncio
 import base64
 import binascii
+import itertools
 import logging
 import platform
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
@@ -20,24 +21,37 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
-    stop_after_attempt,
     wait_exponential,
     wait_random,
 )
 
+from azvm_async.budget import Budget, budget_of
 from azvm_async.clock import Clock
 from azvm_async.credential import TokenSource
-from azvm_async.errors import AzureVMError, ClientClosed, NotFound, OutcomeUnknown, ProtocolError
+from azvm_async.errors import (
+    AzureVMError,
+    ClientClosed,
+    NotFound,
+    OutcomeUnknown,
+    ProtocolError,
+    Throttled,
+    TransportError,
+)
+from azvm_async.pacer import Lane, Pacer
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat, may_repeat, outcome_unknown
+from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
 from azvm_async.wire import Request, Response, without_query
 
-SENDINGS_IN_FLIGHT = 36
-"""Submissions and plain reads of one client under way at once; its polls have places of their own, so that neither
-starves the other. Who waits for a place is under no time-out yet, and has sent nothing."""
+IN_FLIGHT = {Lane.SUBMISSIONS: 36, Lane.POLLS: 64}
+"""Requests of one client under way at once: submissions and plain reads, and polls, so that neither starves the other. Who
+waits for a place is under no time-out yet, and has sent nothing."""
+
+REFUSALS = 50
+"""Answers of 429 with a ``Retry-After``, in a row, of which the last is an error; the others say when to come again."""
 
 TOLD_FROM = 5.0
 """Seconds of waiting that are worth a line in the log."""
@@ -53,7 +67,7 @@ class Retry:
     Parameters
     ----------
     attempts : int
-        Sendings in all.
+        Sendings in all, but for those that Azure throttled and told when to come again.
     first, longest : float
         Seconds before the second sending, doubled each time, and the most between two. Jitter is added; a
         ``Retry-After`` of Azure's comes first.
@@ -78,17 +92,22 @@ class Sending:
         Whether it may have been applied: it is under way, or its answer was lost.
     given_up : bool
         Set by the caller: what is known not to be done is not tried again.
+    announce : callable or None
+        Set by the caller: called each time before the first byte leaves.
     """
 
-    __slots__ = ("absence", "given_up", "in_doubt")
+    __slots__ = ("absence", "announce", "given_up", "in_doubt")
 
     def __init__(self, *, absence: bool = False) -> None:
         self.absence = absence
         self.in_doubt = False
         self.given_up = False
+        self.announce: Callable[[], object] | None = None
 
     def begins(self) -> None:
-        """Note that the first byte may be about to leave."""
+        """Note that the first byte is about to leave."""
+        if self.announce is not None:
+            self.announce()
         self.in_doubt = True
 
 
@@ -109,10 +128,23 @@ class Pipeline:
         How often, how long.
     user_agent : str
         Names this package to Azure.
+    budget : Budget, optional
+        What may be asked of Azure; by default what all clients of the endpoint and principal share.
+    region : callable
+        Tells the regions of VMs, as far as they are known.
     """
 
     def __init__(
-        self, endpoint: str, transport: Transport, tokens: TokenSource, *, clock: Clock, retry: Retry, user_agent: str
+        self,
+        endpoint: str,
+        transport: Transport,
+        tokens: TokenSource,
+        *,
+        clock: Clock,
+        retry: Retry,
+        user_agent: str,
+        budget: Budget | None = None,
+        region: Region = lambda _: None,
     ) -> None:
         self._endpoint = endpoint
         self._transport = transport
@@ -120,7 +152,10 @@ class Pipeline:
         self._clock = clock
         self._retry = retry
         self._closed = False
-        self._places = asyncio.Semaphore(SENDINGS_IN_FLIGHT)
+        self._prefix, self._numbers = str(uuid.uuid4())[:24], itertools.count()  # of request ids, which look like GUIDs
+        self._budget = budget
+        self._pacer = Pacer(clock, region)
+        self._places = {lane: asyncio.Semaphore(places) for lane, places in IN_FLIGHT.items()}
         self._headers = {"accept": "application/json", "user-agent": f"{user_agent} Python/{platform.python_version()}"}
 
     async def send(self, request: Request, about: About, repeat: Repeat, sending: Sending | None = None) -> Response:
@@ -167,11 +202,12 @@ class Pipeline:
         TransportError, AuthenticationError
             When no answer came, or no token could be had.
         """
-        return await self._signed(self._complete(request), Sending())
+        return await self._paced(self._complete(request), Sending(), Lane.POLLS)
 
     async def close(self) -> None:
         """Let go of connections and tokens. Nothing is sent any more."""
         self._closed = True
+        self._pacer.close()
         try:
             await self._tokens.close()
         finally:
@@ -214,9 +250,9 @@ class Pipeline:
             return may_repeat(repeat, error) and (sending.in_doubt or not sending.given_up)
 
         return AsyncRetrying(
-            sleep=self._clock.sleep,
+            sleep=self._pacer.sleep,
             wait=wait,
-            stop=stop_after_attempt(retry.attempts),
+            stop=_given_up(retry.attempts),
             retry=retry_if_exception(again),
             before_sleep=partial(_told, about),
             reraise=True,
@@ -224,8 +260,7 @@ class Pipeline:
 
     async def _accepted(self, request: Request, about: About, sending: Sending) -> Response:
         try:
-            async with self._places:
-                response = await self._signed(request, sending)
+            response = await self._paced(request, sending, Lane.SUBMISSIONS)
         except AzureVMError as error:
             error.vm = error.vm or about.resource
             raise
@@ -234,9 +269,24 @@ class Pipeline:
             raise error_for(f"Azure refused the {about}", request, response, vm=about.resource)
         return response
 
+    async def _paced(self, request: Request, sending: Sending, lane: Lane) -> Response:
+        """Send once Azure's limits and our own allow it."""
+        self._on_endpoint(request)
+        if self._budget is None:
+            self._budget = budget_of(self._endpoint, await self._tokens.principal(), self._clock)
+        budget = self._budget
+        while True:
+            ticket = await self._pacer.admit(budget, request, lane)
+            waits = self._places[lane].locked()
+            async with self._places[lane]:
+                if waits and self._pacer.is_held(budget, ticket):
+                    continue  # others were refused while this waited for its place
+                response = await self._signed(request, sending)
+            self._pacer.heard(budget, ticket, response)
+            return response
+
     async def _signed(self, request: Request, sending: Sending) -> Response:
         """Send with a token; once more with another where Azure asks for that (401: this sending did nothing)."""
-        self._on_endpoint(request)
         token = await self._tokens.token()
         response = await self._sent(request, token, sending)
         if response.status != HTTPStatus.UNAUTHORIZED:
@@ -248,14 +298,18 @@ class Pipeline:
         if self._closed:
             raise ClientClosed("The client is closed; nothing was sent")
         sending.begins()
-        response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
-        _log.debug(
-            "%s %s: %d, request id %s",
-            request.method,
-            path_of(request.url),
-            response.status,
-            response.headers.get("x-ms-request-id"),
-        )
+        try:
+            response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
+        except OSError as error:  # a stand-in for the transport may speak in Python's own errors
+            raise _in_our_words(error, request) from error
+        if _log.isEnabledFor(logging.DEBUG):  # a long URL takes its time to be taken apart
+            _log.debug(
+                "%s %s: %d, request id %s",
+                request.method,
+                path_of(request.url),
+                response.status,
+                response.headers.get("x-ms-request-id"),
+            )
         return response
 
     def _on_endpoint(self, request: Request) -> None:
@@ -264,7 +318,7 @@ class Pipeline:
             raise ProtocolError(f"{without_query(request.url)} is not on the endpoint's host; nothing was sent")
 
     def _complete(self, request: Request) -> Request:
-        return _with_headers(request, {**self._headers, CLIENT_REQUEST_ID: str(uuid.uuid4())})
+        return _with_headers(request, {**self._headers, CLIENT_REQUEST_ID: f"{self._prefix}{next(self._numbers):012x}"})
 
 
 class _Failures:
@@ -302,6 +356,25 @@ class _Failures:
         self.sending.in_doubt = self.leave_doubt
 
 
+def _given_up(attempts: int) -> Callable[[RetryCallState], bool]:
+    """Return what tells whether a request has failed often enough; that Azure throttled it is no failure of its own."""
+    failures = refusals = 0
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal failures, refusals
+        error = state.outcome and state.outcome.exception()
+        throttled = isinstance(error, Throttled) and error.retry_after is not None
+        refusals, failures = (refusals + 1, failures) if throttled else (0, failures + 1)
+        return failures >= attempts or refusals >= REFUSALS
+
+    return stop
+
+
+def _in_our_words(error: OSError, request: Request) -> TransportError:
+    sent = not isinstance(error, ConnectionRefusedError)
+    return TransportError(f"No answer to {request.method} {without_query(request.url)}: {error}", maybe_applied=sent)
+
+
 def _told(about: About, state: RetryCallState) -> None:
     """Say why nothing happens for a while."""
     if state.upcoming_sleep >= TOLD_FROM:
@@ -310,7 +383,7 @@ def _told(about: About, state: RetryCallState) -> None:
 
 
 def _with_headers(request: Request, headers: Mapping[str, str]) -> Request:
-    return replace(request, headers={**request.headers, **headers})
+    return Request(request.method, request.url, request.body, {**request.headers, **headers})
 
 
 def _claims(response: Response) -> str | None:

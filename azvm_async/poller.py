@@ -1,31 +1,31 @@
 """One scheduler for all outstanding handles of a client.
 
-A heap holds who is due when, one task sleeps until the first of them is, and short tasks carry the polls, so many in
-flight at most. An operation whose handle the caller dropped is not polled any more; it is kept, with its token, in
-``client.outstanding``. One that can't be read is parked: its waiters are told, and the next wait tries again.
+An agenda holds who is due when, one task sleeps until the first of them is, and short tasks carry the polls. Where many
+are outstanding, lists tell which of them to read (:mod:`azvm_async.lookout`). An operation whose handle the caller dropped
+is not polled any more; it is kept, with its token, in ``client.outstanding``. One that can't be read is parked: its waiters
+are told, and the next wait tries again.
 """
 
 import asyncio
 import contextlib
-import heapq
-import itertools
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from azvm_async.agenda import Agenda, Line
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, ClientClosed, Conflict, InvalidRequest, NotFound, TransportError
+from azvm_async.lookout import Lookout, Pages
 from azvm_async.operation import Operation, Tracked
 from azvm_async.protocol.faults import error_for
+from azvm_async.protocol.ids import subscription_in
 from azvm_async.protocol.machine import About, Machine, Wait
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.tokens import BARE
 from azvm_async.wire import Request, Response
-
-POLLS_IN_FLIGHT = 64
-"""Fewer than the pipeline lets through, so that submissions find a place among many polls."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Poller:
         Sleeps.
     now : callable
         Returns the present :class:`Moment`, with its luck.
+    states : callable
+        Reads the pages of the list that tells the states of all VMs of a subscription.
     """
 
     def __init__(
@@ -51,14 +53,15 @@ class Poller:
         submit: Callable[[Request, About, Repeat], Awaitable[Response]],
         clock: Clock,
         now: Callable[[], Moment],
+        states: Pages,
     ) -> None:
         self.clock = clock
         self._send = send
         self._submit = submit
         self._now = now
         self._open: dict[object, Tracked] = {}  # by tracking URL, where that is unique
-        self._agenda: list[tuple[float, int, Tracked]] = []
-        self._order = itertools.count(1)
+        self._agenda = Agenda()
+        self._lookout = Lookout(states, clock, self._hurry, self._release)
         self._polls: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -75,9 +78,11 @@ class Poller:
         handle = tracked.handle(self)
         if machine.outcome is None:
             tracked.key = tracked if machine.tracking_url in self._open else machine.tracking_url
+            tracked.subscription, tracked.looked = subscription_in(machine.about.resource), self.clock.monotonic()
             self._open[tracked.key] = tracked
             if not self._closed:
                 self._settle(tracked)
+                self._lookout.join(tracked)
         return handle
 
     def resume(self, machine: Machine) -> Operation[Any]:
@@ -92,8 +97,9 @@ class Poller:
         if tracked.machine.outcome is not None:
             return
         if not tracked.scheduled:
-            tracked.machine = tracked.machine.again(self._now())
+            tracked.machine, tracked.looked = tracked.machine.again(self._now()), float("-inf")
             self._settle(tracked)
+            self._lookout.join(tracked)
         self._keep_running()
 
     async def cancel(self, tracked: Tracked) -> None:
@@ -121,6 +127,7 @@ class Poller:
     async def close(self) -> None:
         """Stop polling. Who waits is told; what goes on in Azure goes on, and stays in :attr:`outstanding`."""
         self._closed = True
+        await self._lookout.close()
         tasks = [*self._polls, *([self._runner] if self._runner else [])]
         for task in tasks:
             task.cancel()
@@ -154,14 +161,27 @@ class Poller:
         """Do what a state asks for next: wait for its time, or let it go at its end."""
         if tracked.machine.outcome is not None:
             self._open.pop(tracked.key, None)
+            self._lookout.leave(tracked)
             return
         step = tracked.machine.due(self._now())
-        tracked.scheduled, tracked.entry = True, next(self._order)
-        due = step.until if isinstance(step, Wait) else self.clock.monotonic()
-        heapq.heappush(self._agenda, (due, tracked.entry, tracked))
-        if self._agenda[0][2] is tracked:
-            self._news.set()
+        self._enter(tracked, step.until if isinstance(step, Wait) else self.clock.monotonic())
         self._keep_running()
+
+    def _enter(self, tracked: Tracked, due: float) -> None:
+        if self._agenda.enter(tracked, due):
+            self._news.set()
+
+    def _hurry(self, tracked: Tracked) -> None:
+        """Read an operation now, unless it is being read anyway: a list hints that it has ended."""
+        if tracked.entry:
+            self._lookout.leave(tracked)
+            tracked.machine = tracked.machine.again(self._now())
+            self._settle(tracked)
+
+    def _release(self, tracked: Tracked) -> None:
+        """Let an operation be read when it would be if there had been no list."""
+        if tracked.entry:
+            self._settle(tracked)
 
     def _keep_running(self) -> None:
         """See to it that the agenda is worked off; without a loop (a handle resumed before there is one) not yet."""
@@ -171,51 +191,59 @@ class Poller:
             loop = asyncio.get_running_loop()
             self._news = asyncio.Event()
             self._runner = loop.create_task(self._run())
+            self._lookout.begin()
 
     async def _run(self) -> None:
         while self._agenda:
             self._news.clear()
-            self._launch()
+            self._call_due()
             await self._pause()
 
     async def _pause(self) -> None:
-        """Sleep until somebody is due, or there is news: an earlier one, or a free place."""
-        full = len(self._polls) >= POLLS_IN_FLIGHT
+        """Sleep until somebody is due, or there is news: an earlier one."""
         if not self._agenda:
             return
         # A microsecond more, for sums of floats may fall short of the due time by their last bit.
-        delay = None if full else max(0.0, self._agenda[0][0] - self.clock.monotonic()) + 1e-6
-        try:
+        delay = max(0.0, self._agenda.first - self.clock.monotonic()) + 1e-6
+        with contextlib.suppress(TimeoutError):
             async with self.clock.timeout(delay):
                 await self._news.wait()
-        except TimeoutError:
-            pass
 
-    def _launch(self) -> None:
-        """Start the polls that are due, as far as there are places."""
-        now = self._now()
-        while self._agenda and self._agenda[0][0] <= now.monotonic and len(self._polls) < POLLS_IN_FLIGHT:
-            _, entry, tracked = heapq.heappop(self._agenda)
-            if entry != tracked.entry:  # it was brought forward since
-                continue
+    def _call_due(self) -> None:
+        """Let those stand in line who are due, but for those that nobody wants and those that a list tells of."""
+        now = self.clock.monotonic()
+        for tracked in self._agenda.fallen_due(now):
             tracked.scheduled = tracked.wanted or tracked.machine.driven
-            if tracked.scheduled:
-                poll = asyncio.create_task(self._poll(tracked))
-                self._polls.add(poll)
-                poll.add_done_callback(self._landed)
+            if not tracked.scheduled:
+                self._lookout.leave(tracked)
+                continue
+            later = self._lookout.postponed(tracked)
+            if later is not None and later > now:
+                self._enter(tracked, later)
+                continue
+            line = self._agenda.line(tracked.subscription)
+            line.due.append(tracked)
+            self._launch(line)
 
-    def _landed(self, poll: asyncio.Task[None]) -> None:
-        full = len(self._polls) >= POLLS_IN_FLIGHT
+    def _launch(self, line: Line) -> None:
+        """Start the polls for which there are places."""
+        for tracked in line.called():
+            poll = asyncio.create_task(self._poll(tracked))
+            self._polls.add(poll)
+            poll.add_done_callback(partial(self._landed, line))
+
+    def _landed(self, line: Line, poll: asyncio.Task[None]) -> None:
         self._polls.discard(poll)
-        if full:
-            self._news.set()
+        line.reading -= 1
+        if not self._closed:
+            self._launch(line)
 
     async def _poll(self, tracked: Tracked) -> None:
         """Read once, and take in what came of it. Whatever happens, the handle does not hang."""
         tracked.canceled = False  # what was canceled before is read as anything else; only what is from now on counts
         try:
             machine, trouble = await self._read(tracked.machine)
-            tracked.scheduled = False
+            tracked.scheduled, tracked.looked = False, self.clock.monotonic()
             if tracked.machine.outcome is None:  # else it was canceled meanwhile
                 self._moved(tracked, machine.canceled(self._now()) if tracked.canceled else machine, trouble)
         except AzureVMError as error:
@@ -225,6 +253,7 @@ class Poller:
             self._park(tracked, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
         except asyncio.CancelledError:
             tracked.scheduled = False
+            self._lookout.leave(tracked)
             raise
 
     async def _read(self, machine: Machine) -> tuple[Machine, AzureVMError | None]:
@@ -236,9 +265,10 @@ class Poller:
             response = await self._send(step)
         except TransportError as error:
             return machine.missed(error, self._now()), error
-        error_status = response.status >= HTTPStatus.BAD_REQUEST and machine.is_trouble(response)
-        what = f"The state of the {machine.about} could not be read"
-        trouble = error_for(what, step, response, vm=machine.about.resource) if error_status else None
+        trouble = None
+        if response.status >= HTTPStatus.BAD_REQUEST and machine.is_trouble(response):
+            what = f"The state of the {machine.about} could not be read"
+            trouble = error_for(what, step, response, vm=machine.about.resource)
         return machine.receive(response, self._now()), trouble
 
     def _moved(self, tracked: Tracked, machine: Machine, trouble: AzureVMError | None) -> None:
@@ -260,6 +290,7 @@ class Poller:
     def _park(self, tracked: Tracked, error: AzureVMError) -> None:
         """Stop polling until somebody waits again: Azure said no, and would say it again."""
         tracked.scheduled = False
+        self._lookout.leave(tracked)
         if not tracked.waits and not tracked.updates:
             _log.warning("Nobody awaits this: %s", error)
         tracked.fail(error)

@@ -1,6 +1,6 @@
 """Plain reads: a VM, its run-time state, and lists page by page."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from azvm_async.errors import AuthenticationError, NotFound, ProtocolError
@@ -23,12 +23,14 @@ class Reader:
         Sends; reads are repeated whatever happens to them.
     endpoint : str
         Where.
+    regions : dict[str, str]
+        The regions of VMs, by ARM id in lower case: what it learns of them is written here.
     """
 
-    def __init__(self, pipeline: Pipeline, endpoint: str) -> None:
+    def __init__(self, pipeline: Pipeline, endpoint: str, regions: dict[str, str]) -> None:
         self._pipeline = pipeline
         self._endpoint = endpoint
-        self._locations: dict[VmId, str] = {}
+        self._regions = regions
 
     async def vm(self, target: VmId) -> VirtualMachine:
         """Read a VM with its power state."""
@@ -40,34 +42,56 @@ class Reader:
 
     async def location(self, target: VmId) -> str:
         """Return a VM's region, read once: it never moves, unless it is deleted and made anew."""
-        if target not in self._locations:
-            self._locations[target] = (await self.vm(target)).location
-        return self._locations[target]
+        return self._regions.get(str(target).lower()) or self._noted(await self.vm(target)).location
 
     def forget(self, target: VmId) -> None:
         """Read a VM's region anew the next time."""
-        self._locations.pop(target, None)
+        self._regions.pop(str(target).lower(), None)
 
-    async def vms(self, subscription: str, resource_group: str) -> AsyncIterator[VirtualMachine]:
-        """Iterate over a resource group's VMs, each with its power state where that can be read."""
-        states = await self._power_states(subscription)
-        about = About("listing", group_path(subscription, resource_group))
-        async for page in self._pages(about, vm.list_in_group(self._endpoint, subscription, resource_group)):
+    async def vms(
+        self, subscription: str, resource_group: str | None, *, states: bool = True
+    ) -> AsyncGenerator[VirtualMachine, None]:
+        """Iterate over the VMs of a resource group, or of all, each with its power state where that is wanted and known."""
+        known = await self._power_states(subscription) if states else {}
+        about, first = self._listing(subscription, resource_group)
+        async for page in self._pages(about, first):
             for document in vm.documents(page):
-                yield VirtualMachine.of(document, states.get(str(document.get("id")).lower()))
+                yield self._noted(VirtualMachine.of(document, known.get(str(document.get("id")).lower())))
+
+    async def states(self, subscription: str) -> AsyncGenerator[VirtualMachine, None]:
+        """Iterate over all VMs of a subscription as the list of their run-time states has them."""
+        async for page in self.state_pages(subscription):
+            for document in vm.documents(page):
+                yield self._noted(VirtualMachine.of(document))
+
+    async def state_pages(self, subscription: str) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Iterate over the pages of the run-time states of all VMs of a subscription."""
+        about = About("listing", f"/subscriptions/{subscription}")
+        async for page in self._pages(about, vm.list_states(self._endpoint, subscription)):
+            yield page
 
     async def _power_states(self, subscription: str) -> Mapping[str, str | None]:
         """Read all power states of a subscription; none where the caller's role ends at the resource group."""
         states: dict[str, str | None] = {}
-        about = About("listing", f"/subscriptions/{subscription}")
         try:
-            async for page in self._pages(about, vm.list_states(self._endpoint, subscription)):
+            async for page in self.state_pages(subscription):
                 states.update(vm.power_states(page))
         except (AuthenticationError, NotFound) as error:
             if error.status is None:  # no token at all: the next request would say so too
                 raise
             return {}
         return states
+
+    def _listing(self, subscription: str, resource_group: str | None) -> tuple[About, Request]:
+        if resource_group is None:
+            about = About("listing", f"/subscriptions/{subscription}")
+            return about, vm.list_in_subscription(self._endpoint, subscription)
+        about = About("listing", group_path(subscription, resource_group))
+        return about, vm.list_in_group(self._endpoint, subscription, resource_group)
+
+    def _noted(self, machine: VirtualMachine) -> VirtualMachine:
+        self._regions[machine.id.lower()] = machine.location
+        return machine
 
     async def _pages(self, about: About, first: Request) -> AsyncIterator[Mapping[str, Any]]:
         seen: set[str] = set()

@@ -21,6 +21,11 @@ from azvm_async.reader import Reader
 from azvm_async.wire import Request
 
 
+def new_command_name() -> str:
+    """Return a name for a run command that no other has."""
+    return f"{NAME_PREFIX}{uuid.uuid4().hex}"
+
+
 class Runner:
     """Runs scripts by managed run command.
 
@@ -44,18 +49,18 @@ class Runner:
         self._now = now
 
     async def run(
-        self, target: VmId, script: Script, location: str | None, *, keep: bool
+        self, target: VmId, script: Script, name: str, location: str | None, sending: Sending, *, keep: bool
     ) -> Operation[RunCommandResult]:
         """Send a script; it runs once, also where its answer is lost."""
         properties = script.properties()
         about = About("run_command", str(target))
-        url = script_url(self._endpoint, target, f"{NAME_PREFIX}{uuid.uuid4().hex}")
+        url = script_url(self._endpoint, target, name)
         region = location or await self._reader.location(target)
         request = Request.with_json("PUT", url, {"location": region, "properties": properties})
         begin = partial(run_command.begin, about, request, keep=keep)
         search = partial(self._search, about, url, keep)
         try:
-            return await self._outbox.submit(about, request, Repeat.REFUSED, begin, search)
+            return await self._outbox.submit(about, request, Repeat.REFUSED, begin, search, sending)
         except RequestRefused:
             self._reader.forget(target)  # it may have been made anew, in another region
             raise

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
+from azvm_async.budget import Budget
 from azvm_async.clock import Clock, SystemClock
 from azvm_async.credential import TokenSource
 from azvm_async.deployer import Deployer
@@ -18,7 +19,7 @@ from azvm_async.pipeline import Pipeline, Retry
 from azvm_async.poller import Poller
 from azvm_async.protocol import tokens, urls
 from azvm_async.protocol.clouds import cloud_named
-from azvm_async.protocol.ids import checked_resource_group, checked_subscription
+from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.script import is_ours
 from azvm_async.reader import Reader
@@ -51,6 +52,7 @@ class Session:
         retry: Retry | None = None,
         clock: Clock | None = None,
         transport: Transport | None = None,
+        budget: Budget | None = None,
     ) -> None:
         home = cloud_named(cloud)
         if credential is not None and not hasattr(credential, "get_token"):
@@ -58,7 +60,10 @@ class Session:
         self.subscription = checked_subscription(subscription)
         self.resource_group = checked_resource_group(resource_group)
         self.endpoint = urls.endpoint(home.endpoint if endpoint is None else endpoint)
+        if not isinstance(budget, Budget | None):
+            raise InvalidRequest(f"A budget is a Budget, not a {type(budget).__name__}")
         self._clock = clock or SystemClock()
+        regions: dict[str, str] = {}
         self._pipeline = Pipeline(
             self.endpoint,
             transport or HttpTransport(timeouts or Timeouts(), self._clock, proxy=environment_proxy(self.endpoint)),
@@ -66,10 +71,14 @@ class Session:
             clock=self._clock,
             retry=retry or Retry(),
             user_agent=f"azvm-async/{version('azvm-async')}",
+            budget=budget,
+            region=regions.get,
         )
-        self._poller = Poller(self._pipeline.poll, self._pipeline.send, self._clock, self._now)
+        self._reader = Reader(self._pipeline, self.endpoint, regions)
+        self._poller = Poller(
+            self._pipeline.poll, self._pipeline.send, self._clock, self._now, self._reader.state_pages
+        )
         self._outbox = Outbox(self._pipeline, self._poller, self._now)
-        self._reader = Reader(self._pipeline, self.endpoint)
         self._runner = Runner(self._pipeline, self._outbox, self._reader, self.endpoint, self._now)
         self._deployer = Deployer(
             self._pipeline, self._outbox, self._poller, self._reader, self.endpoint, self._clock, self._now
@@ -99,6 +108,11 @@ class Session:
             stack.push_async_callback(self._outbox.close)
 
     @property
+    def clock(self) -> Clock:
+        """What it tells the time by."""
+        return self._clock
+
+    @property
     def outstanding(self) -> list[Operation[Any]]:
         """Handles of all operations that have not ended, as far as this client knows, the oldest first.
 
@@ -124,6 +138,9 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<AzureVMClient {self.resource_group} at {self.endpoint}>"
+
+    def _vm(self, name: str) -> VmId:
+        return VmId.parse(name, self.subscription, self.resource_group)
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utcnow(), random.random())  # noqa: S311 - jitter

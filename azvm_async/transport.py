@@ -34,14 +34,15 @@ class Timeouts:
     ----------
     connect : float
         Until there is a connection.
-    read : float
-        Between two pieces of an answer.
+    read : float, optional
+        Between two pieces of an answer. By default ``total`` alone bounds that: Resource Manager may think for half a
+        minute before it says a word, and a timer for every piece costs more than all else that is done with an answer.
     total : float
         For all of it.
     """
 
     connect: float = 10.0
-    read: float = 30.0
+    read: float | None = None
     total: float = 60.0
 
 
@@ -54,7 +55,8 @@ class Transport(Protocol):
         Raises
         ------
         TransportError
-            When no answer came.
+            When no answer came. One of Python's own ``OSError`` is taken for that, too: a ``ConnectionRefusedError`` says
+            that nothing was sent.
         """
 
     async def close(self) -> None:

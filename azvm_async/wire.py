@@ -104,7 +104,11 @@ class Response:
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return headers by lower-case name, repeated ones joined with ``", "`` as RFC 9110 allows (section 5.3)."""
-    found: dict[str, str] = {}
+    headers = list(headers)
+    found = {name.lower(): value for name, value in headers}
+    if len(found) == len(headers):  # as almost always
+        return found
+    found = {}
     for name, value in headers:
         key = name.lower()
         found[key] = f"{found[key]}, {value}" if key in found else value

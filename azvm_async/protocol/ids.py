@@ -6,6 +6,7 @@ restrictions for Azure resources" (Microsoft.Compute, Microsoft.Resources).
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 from urllib.parse import quote
 
@@ -67,8 +68,10 @@ class VmId:
     @property
     def path(self) -> str:
         """The id as a URL's path, quoted."""
-        return quote(str(self))
+        return f"{_quoted(group_path(self.subscription, self.resource_group))}/{VM_TYPE}/{self.name}"
 
+
+_quoted = lru_cache(maxsize=64)(quote)
 
 VM_TYPE = "providers/Microsoft.Compute/virtualMachines"
 
@@ -76,6 +79,17 @@ VM_TYPE = "providers/Microsoft.Compute/virtualMachines"
 def group_path(subscription: str, resource_group: str) -> str:
     """Return the ARM id of a resource group."""
     return f"/subscriptions/{subscription}/resourceGroups/{resource_group}"
+
+
+def is_vm(resource: str) -> bool:
+    """Tell whether an ARM id is that of a virtual machine."""
+    return _VM_ID.fullmatch(resource) is not None
+
+
+def subscription_in(resource: str) -> str:
+    """Return the subscription of an ARM id, in lower case; empty where it names none."""
+    head, _, rest = resource[1:].partition("/")
+    return rest.partition("/")[0].lower() if head.lower() == "subscriptions" else ""
 
 
 def short_name(resource: str) -> str:

@@ -212,7 +212,8 @@ class Lro:
 
     def _waited(self, response: Response, now: Moment) -> "Lro":
         """Take in a 2xx answer of a poll: the transition table of the waiting phase."""
-        state = replace(self, tracking=settled(self.tracking, response))
+        tracking = settled(self.tracking, response)
+        state = self if tracking is self.tracking else replace(self, tracking=tracking)
         reading = read(state.tracking, response)
         if reading.outcome is None:
             patience = self.patience.read(response, now, self.about.verb)
@@ -368,7 +369,7 @@ def _begin_write(state: Lro, response: Response) -> Lro:
     done_by_status = untracked and response.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}
     if word is None:
         return state.ended(Success(body)) if done_by_status else state
-    reading = meaning(word, error_in_resource(body), response)
+    reading = meaning(word, error_in_resource(body), response, body)
     return state.ended(reading.outcome) if reading.outcome else replace(state, status=word)
 
 

@@ -10,9 +10,9 @@ Pure arithmetic on seconds. What is random (the jitter) and what is now come fro
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from azvm_async.wire import Response
 
@@ -50,8 +50,7 @@ SPREAD = 0.2
 """Jitter: a delay of our own lies within ±10 %, so that handles begun together do not poll together for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What a pure room may know of the world: the time, and a bit of luck.
 
     Parameters

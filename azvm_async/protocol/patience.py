@@ -7,13 +7,15 @@ API reference"; of the official SDKs only Go's keeps to it). So a miss is counte
 a read brought                                  next
 ==============================================  ==================================================================
 a readable state                                all misses forgiven; wait as Azure says, or at our own pace
+429 with Retry-After                            later, as Azure says, for as long as it says so: it is no miss
 408, 429, 5xx, no answer                        later, as Azure says or by back-off; up to 30 minutes without a read
 404 in the first five polls                     later: a new operation is not known everywhere at once
 2xx without a readable state                    later, five times in a row; then ProtocolError
 any other 4xx (or 3xx)                          StatusUnreadable at once
 ==============================================  ==================================================================
 
-Giving up is raised, never a state: the machine stays whole.
+The time for which a 429 puts off the next read is not among the 30 minutes. Giving up is raised, never a state: the machine
+stays whole.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +35,7 @@ UNREADABLE_IN_A_ROW = 5
 """Answers of 2xx without a readable state that are read again."""
 
 BLIND_SECONDS = 1800.0
-"""Seconds without one readable answer before the waiters are told."""
+"""Seconds without one readable answer, but for those that throttling took, before the waiters are told."""
 
 ZEROS_IN_A_ROW = 3
 """``Retry-After: 0`` is taken at its word so often in a row, from then on as one second."""
@@ -74,7 +76,7 @@ class Patience:
     misses, unreadable, zeros : int
         How many in a row: misses of all kinds; unreadable 2xx; answers with ``Retry-After: 0``.
     blind_since : float, optional
-        Monotonic seconds of the first miss of the row.
+        Monotonic seconds of the first miss of the row, and for each second that throttling took a second later.
     asked : float, optional
         Seconds that Azure asked to wait at last.
     """
@@ -129,6 +131,9 @@ class Patience:
         StatusUnreadable, ProtocolError
             When patience is at its end.
         """
+        asked = retry_after(response, now.utc) if response else None
+        if asked is not None and response and response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            return self._throttled(asked, now)
         end = self._end(miss, now)
         if end is not None:
             kind = ProtocolError if end is Miss.UNREADABLE else StatusUnreadable
@@ -141,7 +146,6 @@ class Patience:
             unreadable=self.unreadable + 1 if miss is Miss.UNREADABLE else 0,
             blind_since=now.monotonic if self.blind_since is None else self.blind_since,
         )
-        asked = retry_after(response, now.utc) if response else None
         return counted.scheduled(asked, backoff(self.misses, now.luck), now)
 
     def again(self, now: Moment) -> "Patience":
@@ -154,6 +158,11 @@ class Patience:
         if zeros > ZEROS_IN_A_ROW:
             asked = 1.0
         return replace(self, due_at=now.monotonic + (own if asked is None else asked), zeros=zeros, asked=asked)
+
+    def _throttled(self, asked: float, now: Moment) -> "Patience":
+        """Go on after a 429 that tells when to come again: Azure is well, and so may the operation be."""
+        since = None if self.blind_since is None else self.blind_since + asked
+        return replace(self, polls=self.polls + 1, unreadable=0, blind_since=since).scheduled(asked, asked, now)
 
     def _paced(self, response: Response, now: Moment, verb: str) -> "Patience":
         own = pause(self.polls, now.luck, USUAL.get(verb, ORDINARY))

@@ -79,11 +79,11 @@ def read(tracking: Tracking, response: Response) -> Reading:
     document = body if isinstance(body, Mapping) else {}
     if tracking is Tracking.STATUS:
         word, error = _word(document.get("status")), document.get("error")
-        return meaning(word, error, response) if word else _without_status(response)
+        return meaning(word, error, response, body) if word else _without_status(response)
     if tracking is Tracking.RESOURCE and not document:
         raise Unreadable
     word = provisioning_state(body) or SUCCEEDED
-    return meaning(word, error_in_resource(body), response)
+    return meaning(word, error_in_resource(body), response, body)
 
 
 def _without_status(response: Response) -> Reading:
@@ -102,7 +102,7 @@ def ending_of(word: str | None) -> str | None:
     return _ENDINGS.get((word or "").lower())
 
 
-def meaning(word: str, error: object, response: Response) -> Reading:
+def meaning(word: str, error: object, response: Response, body: Any) -> Reading:
     """Give a state's word its meaning: three endings are known, every other word means still running.
 
     Parameters
@@ -117,10 +117,10 @@ def meaning(word: str, error: object, response: Response) -> Reading:
     ending = ending_of(word)
     outcome: Outcome | None = None
     if ending == SUCCEEDED:
-        outcome = Success(parsed(response))
+        outcome = Success(body)
     elif ending is not None:
         outcome = Failure(ending, Fault.of(error), response.headers.get("x-ms-request-id"))
-    document = response.document()
+    document = body if isinstance(body, Mapping) else {}
     return Reading(ending or word, _percent(document), outcome, _word(document.get("resourceLocation")))
 
 

@@ -231,7 +231,9 @@ class RunCommand:
         """Keep how it ended; what remains is to tidy up."""
         if self.keep:
             return self._ended(verdict)
-        return replace(self, verdict=verdict, phase=Phase.DELETING, patience=Patience(now.monotonic))
+        return replace(
+            self, verdict=verdict, phase=Phase.DELETING, patience=Patience(now.monotonic, self.patience.polls + 1)
+        )
 
     def _deleted(self, response: Response, now: Moment) -> "RunCommand":
         gone = response.status < HTTPStatus.MULTIPLE_CHOICES or response.status == HTTPStatus.NOT_FOUND

@@ -19,7 +19,8 @@ from azvm_async.protocol.vm import API_VERSION
 NAME_PREFIX = "azvm-"
 """Our run commands' names begin with this; none without it is ever deleted."""
 
-_OURS = re.compile(rf"[^#]+/virtualMachines/[^/#]+/runCommands/{NAME_PREFIX}[0-9a-f]{{32}}", re.IGNORECASE)
+_NAME = re.compile(rf"{NAME_PREFIX}[0-9a-f]{{32}}", re.IGNORECASE)
+_OURS = re.compile(rf"[^#]+/virtualMachines/[^/#]+/runCommands/{_NAME.pattern}", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENDED = {word.lower(): word for word in ("Succeeded", "Failed", "TimedOut", "Canceled")} | {"cancelled": "Canceled"}
 
@@ -124,6 +125,13 @@ class Script:
 def script_url(endpoint: str, vm: VmId, name: str) -> str:
     """Return the URL of a VM's run command."""
     return with_query(f"{endpoint}{vm.path}/runCommands/{name}", **{"api-version": API_VERSION})
+
+
+def checked_command_name(name: str) -> str:
+    """Return a run command's name if it is one of ours, or raise :class:`InvalidRequest`."""
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return name
+    raise InvalidRequest(f"{name!r} can't name a run command here: '{NAME_PREFIX}' and 32 hexadecimal digits can")
 
 
 def _named(parameters: Mapping[str, object]) -> list[dict[str, str]]:

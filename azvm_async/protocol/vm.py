@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol.fields import objects, within
-from azvm_async.protocol.ids import VmId
+from azvm_async.protocol.ids import VM_TYPE, VmId
 from azvm_async.protocol.reading import provisioning_state
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.urls import with_query
@@ -42,7 +42,8 @@ class Verb:
     def request(self, endpoint: str, vm: VmId, **query: str | None) -> Request:
         """Return the request for one VM, at an endpoint."""
         path = f"{vm.path}/{self.action}" if self.action else vm.path
-        return Request(self.method, with_query(endpoint + path, **{"api-version": API_VERSION}, **query))
+        url = f"{endpoint}{path}?api-version={API_VERSION}"
+        return Request(self.method, with_query(url, **query) if any(query.values()) else url)
 
 
 START = Verb("start", "POST", "start", Repeat.ALWAYS)
@@ -87,10 +88,15 @@ def list_in_group(endpoint: str, subscription: str, resource_group: str) -> Requ
     return Request("GET", with_query(endpoint + path, **{"api-version": API_VERSION}))
 
 
+def list_in_subscription(endpoint: str, subscription: str) -> Request:
+    """Return the request for the first page of all VMs of a subscription, which tells no power state."""
+    return Request("GET", with_query(endpoint + _all_path(subscription), **{"api-version": API_VERSION}))
+
+
 def list_states(endpoint: str, subscription: str) -> Request:
     """Return the request for the first page of the run-time states of all VMs of a subscription."""
-    path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
-    return Request("GET", with_query(endpoint + path, **{"api-version": API_VERSION, "statusOnly": "true"}))
+    query = {"api-version": API_VERSION, "statusOnly": "true"}
+    return Request("GET", with_query(endpoint + _all_path(subscription), **query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,10 @@ def power_states(page: Mapping[str, Any]) -> dict[str, str | None]:
 def documents(page: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """Return the resources of a page of a list."""
     return objects(page.get("value"))
+
+
+def _all_path(subscription: str) -> str:
+    return f"/subscriptions/{subscription}/{VM_TYPE}"
 
 
 def _state_in(codes: Iterable[str], family: str) -> str | None:

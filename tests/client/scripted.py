@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from doubles import Credential, ScriptedTransport, Step
 
-from azvm_async import AzureVMClient, TransportError, VirtualClock
+from azvm_async import AzureVMClient, Budget, TransportError, VirtualClock
 from azvm_async.wire import Request, Response
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -35,7 +35,15 @@ class Script(ScriptedTransport):
 
     def client(self) -> AzureVMClient:
         """Return a client that asks here."""
-        return AzureVMClient(SUBSCRIPTION, "group", self.credential, ENDPOINT, clock=self.clock, transport=self)
+        return AzureVMClient(
+            SUBSCRIPTION,
+            "group",
+            self.credential,
+            ENDPOINT,
+            clock=self.clock,
+            transport=self,
+            budget=Budget(share=1000),  # its scripts are of other things than Azure's limits
+        )
 
 
 def lost() -> TransportError:

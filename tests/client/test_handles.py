@@ -22,8 +22,11 @@ from azvm_async import (
     WaitTimeout,
 )
 from azvm_async.emulator import Emulator
-from azvm_async.pipeline import SENDINGS_IN_FLIGHT
+from azvm_async.pacer import Lane
+from azvm_async.pipeline import IN_FLIGHT
 from azvm_async.wire import Response
+
+PLACES = IN_FLIGHT[Lane.SUBMISSIONS]
 
 
 def polls(arm: Emulator) -> int:
@@ -335,12 +338,12 @@ async def test_submission_cancelled_before_it_left_sends_nothing(clock: VirtualC
 async def test_submission_cancelled_while_it_waits_for_a_place_sends_nothing(clock: VirtualClock):
     script = Script(clock, [ACCEPTED], delay=1.0)
     async with script.client() as client:
-        submissions = [asyncio.create_task(client.start(f"vm{n}")) for n in range(SENDINGS_IN_FLIGHT + 1)]
+        submissions = [asyncio.create_task(client.start(f"vm{n}")) for n in range(PLACES + 1)]
         await clock.sleep(0.5)
         submissions[-1].cancel()
         await asyncio.gather(*submissions, return_exceptions=True)
         await clock.sleep(5)
-    assert [request.url for request in script.requests if f"vm{SENDINGS_IN_FLIGHT}/" in request.url] == []
+    assert [request.url for request in script.requests if f"vm{PLACES}/" in request.url] == []
 
 
 async def test_submission_cancelled_between_two_tries_is_not_tried_again(clock: VirtualClock):

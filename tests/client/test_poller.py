@@ -1,4 +1,7 @@
-"""One poller drives all handles of a client: in time, together, and without a task for each."""
+"""One poller drives all handles of a client: in time, together, and without a task for each.
+
+Crowds are of reboots here, of which no list tells: test_crowds.py has the others.
+"""
 
 import asyncio
 
@@ -6,7 +9,7 @@ import pytest
 from client.scripted import ACCEPTED, RUNNING, STATUS_URL, SUCCEEDED, Script
 
 from azvm_async import VirtualClock
-from azvm_async.poller import POLLS_IN_FLIGHT
+from azvm_async.agenda import PLACES
 from azvm_async.wire import Response
 
 HANDLES = 500
@@ -30,7 +33,7 @@ def accepted_then(retry_after: str):
 
 async def test_500_polls_due_at_once_are_all_read_within_two_seconds(clock: VirtualClock):
     async with Script(clock, [accepted_then(AT_ONCE)], delay=0.1).client() as client:
-        operations = await asyncio.gather(*(client.start(f"vm{n}") for n in range(HANDLES)))
+        operations = await asyncio.gather(*(client.reboot(f"vm{n}") for n in range(HANDLES)))
         await asyncio.gather(*operations)
     assert DUE < clock.monotonic() < DUE + 2
 
@@ -39,19 +42,19 @@ async def test_polls_in_flight_are_bounded(clock: VirtualClock):
     script = Script(clock, [accepted_then(AT_ONCE)], delay=0.1)
     most = 0
     async with script.client() as client:
-        operations = await asyncio.gather(*(client.start(f"vm{n}") for n in range(HANDLES)))
+        operations = await asyncio.gather(*(client.reboot(f"vm{n}") for n in range(HANDLES)))
         waiting = asyncio.gather(*operations)
         while not waiting.done():
             most = max(most, script.under_way)
             await asyncio.sleep(0)
-    assert most == POLLS_IN_FLIGHT
+    assert most == PLACES
 
 
 async def test_polls_do_not_queue_behind_submissions(clock: VirtualClock):
     script = Script(clock, [accepted_then("5")], delay=0.1)
     async with script.client() as client:
-        first = await client.start("first")
-        crowd = [asyncio.create_task(client.start(f"vm{n}")) for n in range(5000)]
+        first = await client.reboot("first")
+        crowd = [asyncio.create_task(client.reboot(f"vm{n}")) for n in range(5000)]
         await first
         assert clock.monotonic() < 6
         assert not all(task.done() for task in crowd)
@@ -61,7 +64,7 @@ async def test_polls_do_not_queue_behind_submissions(clock: VirtualClock):
 async def test_outstanding_handles_have_no_task_each(clock: VirtualClock):
     async with Script(clock, [accepted_then("3000")]).client() as client:
         before = len(asyncio.all_tasks())
-        operations = [await client.start(f"vm{n}") for n in range(HANDLES)]
+        operations = [await client.reboot(f"vm{n}") for n in range(HANDLES)]
         assert len(asyncio.all_tasks()) - before <= 1
         await asyncio.gather(*operations)
 

@@ -30,6 +30,9 @@ NO_DOOR = {
     "get": "returns a value, and begins nothing",
     "instance_view": "returns a value, and begins nothing",
     "list": "returns values, and begins nothing",
+    "list_states": "returns values, and begins nothing",
+    "bulk": "a benchmark is of one VM",
+    "clock": "for those who build on the client",
     "outstanding": "the dicts are the handles; nothing is kept beside them",
 }
 PROTOCOLS = {

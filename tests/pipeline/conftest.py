@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from doubles import Credential, ScriptedTransport
 
+from azvm_async.budget import Budget
 from azvm_async.clock import VirtualClock
 from azvm_async.credential import TokenSource
 from azvm_async.pipeline import Pipeline, Retry
@@ -31,6 +32,8 @@ def line(clock: VirtualClock, credential: Credential) -> Callable[..., Line]:
         transport = ScriptedTransport(clock, *steps)
         tokens = TokenSource(credential, "scope", "authority", clock)
         retry = Retry(**{"attempts": 3, **patience})
-        return Line(Pipeline(ENDPOINT, transport, tokens, clock=clock, retry=retry, user_agent="tests/1"), transport)
+        plenty = Budget(share=1000)
+        pipeline = Pipeline(ENDPOINT, transport, tokens, clock=clock, retry=retry, user_agent="tests/1", budget=plenty)
+        return Line(pipeline, transport)
 
     return build

@@ -1,11 +1,14 @@
 """What is sent again, how often, and what is raised in the end: the table of ``protocol/repeat.py``, over the pipeline."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from azvm_async.clock import VirtualClock
 from azvm_async.errors import (
     CertificateError,
+    ClientClosed,
     Conflict,
     NotFound,
     OutcomeUnknown,
@@ -13,6 +16,7 @@ from azvm_async.errors import (
     Throttled,
     TransportError,
 )
+from azvm_async.pipeline import REFUSALS
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Response
 from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
@@ -173,3 +177,62 @@ async def test_where_the_first_sending_succeeds_tenacity_is_not_entered(line: Bu
     assert await line(OK).send() is OK
     with pytest.raises(ZeroDivisionError):  # the control: the trap works
         await line(refused(503)).send()
+
+
+# A 429 that says when to come again.
+
+
+def throttled() -> Response:
+    return refused(429, retry_after="10")
+
+
+async def test_throttling_that_says_when_to_come_again_is_no_attempt(line: Build):
+    sending = line(*[throttled()] * 20, OK, attempts=2)
+    assert await sending.send() is OK
+
+
+async def test_throttling_that_does_not_say_when_is_an_attempt(line: Build):
+    sending = line(*[refused(429)] * 20, OK, attempts=2)
+    assert type(await sending.failure()) is Throttled
+    assert len(sending.sent) == 2
+
+
+async def test_failures_among_throttled_sendings_are_counted(line: Build):
+    sending = line(*[throttled(), refused(503)] * 10, attempts=3)
+    assert (await sending.failure()).status == 503
+    assert len(sending.sent) == 6
+
+
+async def test_who_is_throttled_too_often_in_a_row_is_told(line: Build):
+    sending = line(throttled(), attempts=2)
+    error = await sending.failure()
+    assert (type(error), error.retry_after, len(sending.sent)) == (Throttled, 10, REFUSALS)
+
+
+async def test_throttled_sendings_are_counted_in_a_row_only(line: Build):
+    sending = line(*[throttled()] * (REFUSALS - 1), refused(503), *[throttled()] * (REFUSALS - 1), OK, attempts=2)
+    assert await sending.send() is OK
+
+
+async def test_what_may_never_be_repeated_is_not_repeated_after_throttling_either(line: Build):
+    sending = line(throttled(), OK)
+    assert type(await sending.failure(Repeat.NEVER)) is Throttled
+
+
+async def test_closing_sends_away_who_waits_to_send_again(line: Build, clock: VirtualClock):
+    sending = line(throttled())
+    waiting = asyncio.create_task(sending.send())
+    await clock.sleep(5)
+    await sending.pipeline.close()
+    with pytest.raises(ClientClosed):
+        await waiting
+    assert clock.monotonic() == 5
+
+
+async def test_closing_leaves_in_doubt_what_was_lost(line: Build, clock: VirtualClock):
+    sending = line(lost(), throttled())
+    waiting = asyncio.create_task(sending.send())
+    await clock.sleep(5)
+    await sending.pipeline.close()
+    with pytest.raises(OutcomeUnknown):
+        await waiting

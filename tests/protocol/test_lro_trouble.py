@@ -205,3 +205,50 @@ def test_arm_cannot_cancel_an_operation_as_such():
 def test_an_operation_stays_as_it_is_when_it_was_canceled():
     state = begun()
     assert state.canceled(at(5)) is state
+
+
+# Throttling: a 429 that says when to come again.
+
+
+def throttled(seconds=1200):
+    return answer(429, headers={"retry-after": str(seconds)})
+
+
+@pytest.mark.parametrize("seconds", [1, 600, 1200, 3600])
+def test_throttling_that_says_when_to_come_again_is_borne_for_hours(seconds):
+    state = fed(readable(begun(), 9), [throttled(seconds)] * (4 * 3600 // seconds))
+    assert fed(state, [says("Succeeded")]).outcome == Success()
+
+
+def test_throttling_that_does_not_say_when_is_borne_for_thirty_minutes():
+    state = begun().receive(answer(429), at(0))
+    with pytest.raises(StatusUnreadable, match="30 minutes"):
+        state.receive(answer(429), at(1800))
+
+
+def test_the_time_that_throttling_took_is_not_among_the_thirty_minutes():
+    state = begun().receive(answer(503), at(0)).receive(throttled(1200), at(10)).receive(throttled(1200), at(1210))
+    assert state.receive(answer(503), at(2410)).outcome is None
+
+
+def test_the_thirty_minutes_go_on_after_throttling():
+    state = begun().receive(answer(503), at(0)).receive(throttled(1200), at(10)).receive(answer(503), at(1210))
+    with pytest.raises(StatusUnreadable):
+        state.receive(answer(503), at(3000))
+
+
+def test_throttling_at_the_end_of_thirty_blind_minutes_does_not_end_them():
+    state = begun().receive(answer(503), at(0)).receive(throttled(60), at(1900))
+    assert state.due(at(1900)) == Wait(1960.0)
+
+
+def test_throttling_does_not_make_the_next_misses_slower():
+    state = fed(begun(), [throttled(1)] * 20).receive(answer(503), at(100))
+    assert state.due(at(100)).until < 101
+
+
+def test_throttling_of_no_seconds_is_obeyed_three_times_in_a_row():
+    state = begun()
+    for _ in range(4):
+        state = state.receive(throttled(0), at(10))
+    assert state.due(at(10)) == Wait(11.0)

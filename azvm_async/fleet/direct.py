@@ -1,0 +1,84 @@
+"""The engine that sends one request for each VM, as fast as Azure's limits allow.
+
+Each subscription is fed on its own, so that one that has to wait holds up no other, and only a few VMs of each are about to
+be sent at a time: the others cost nothing before it is their turn.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from azvm_async.errors import NotFound, OutcomeUnknown
+from azvm_async.fleet.engine import Engine, Flight, by_subscription
+from azvm_async.fleet.jobs import Retake
+from azvm_async.fleet.query import Vm
+from azvm_async.outbox import SEARCHES
+from azvm_async.protocol import run_command, tokens
+from azvm_async.protocol.machine import About
+from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.script import script_url
+from azvm_async.runner import new_command_name
+
+ABOUT_TO_BE_SENT = 50
+"""VMs of one subscription whose request waits for Azure's limits or for its answer."""
+
+
+class Direct(Engine):
+    """Does a job to VMs one by one."""
+
+    name: ClassVar[str] = "direct"
+
+    async def run(self, vms: Sequence[Vm]) -> None:
+        """Do it to all of them; what an earlier run has begun is taken up first."""
+        async with asyncio.TaskGroup() as tasks:
+            for group in by_subscription(sorted(vms, key=self._is_new)).values():
+                self._halt.feed(tasks.create_task(self._feed(tasks, group)))
+
+    def _is_new(self, vm: Vm) -> bool:
+        return self._books.entry(vm) is None
+
+    async def _feed(self, tasks: asyncio.TaskGroup, vms: Sequence[Vm]) -> None:
+        """Begin one after the other, as far as there are places."""
+        gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
+        for vm in vms:
+            await gate.acquire()
+            await self._places.acquire()
+            self.launch(tasks, Flight([vm]), gate)
+
+    async def begin(self, flight: Flight) -> None:
+        """See :meth:`Engine.begin`."""
+        vm = flight.vms[0]
+        entry = self._books.entry(vm)
+        if entry is None:
+            await self._send(flight, new_command_name() if self._job.retake is Retake.LOOK else None)
+        elif entry.token is not None:
+            self.taken_on(flight, self._client.resume(entry.token))
+        elif self._job.retake is Retake.ASK:
+            what = f"The {self._job.verb} of {vm.id.name} was about to be sent when an earlier run ended"
+            raise OutcomeUnknown(what, vm=str(vm.id))
+        elif entry.command is None or not await self._is_found(flight, entry.command):
+            await self._send(flight, entry.command)
+
+    async def follow(self, flight: Flight) -> None:
+        """See :meth:`Engine.follow`."""
+        assert flight.operation is not None  # noqa: S101 - begin has seen to that
+        self._books.succeeded(flight.vms[0], await flight.operation)
+
+    async def _send(self, flight: Flight, command: str | None) -> None:
+        await self.send(flight, self._job.submit(flight.vms[0], command), command)
+
+    async def _is_found(self, flight: Flight, command: str) -> bool:
+        """Look for a run command that an earlier run was about to send, and take it up if it was sent."""
+        vm, clock = flight.vms[0], self._client.clock
+        url = script_url(self._client.endpoint, vm.id, command)
+        for pause in SEARCHES:
+            await clock.sleep(pause)
+            with contextlib.suppress(NotFound):
+                await self._client.begin("GET", url)
+                now = Moment(clock.monotonic(), clock.utcnow(), 0.0)
+                found = run_command.bare(About(self._job.verb, str(vm.id)), url, now)
+                self.taken_on(flight, self._client.resume(tokens.dump(replace(found, keep=self._job.keep))))
+                return True
+        return False

@@ -1,0 +1,208 @@
+"""What the engines have in common: flights, each the way of one request and what it began, and how a run is halted.
+
+A flight ends in the books whatever happens to it, and none ends another. Where a run is halted, what was not sent is not
+sent any more, and what may have been sent is waited for until Azure has answered.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from azvm_async.client import AzureVMClient
+from azvm_async.errors import AzureVMError, ClientClosed, OutcomeUnknown
+from azvm_async.fleet.books import Books
+from azvm_async.fleet.jobs import Job
+from azvm_async.fleet.query import Vm
+from azvm_async.operation import Operation, Submission
+from azvm_async.protocol.repeat import Repeat, may_repeat
+
+_log = logging.getLogger(__name__)
+
+
+class Flight:
+    """The way of one request, for one VM or for many."""
+
+    __slots__ = ("operation", "submission", "task", "vms")
+
+    def __init__(self, vms: Sequence[Vm]) -> None:
+        self.vms = vms
+        self.submission: Submission[Any] | None = None
+        self.operation: Operation[Any] | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether only Azure's answer can tell what was begun."""
+        return self.operation is None and self.submission is not None and self.submission.in_doubt
+
+
+class Halt:
+    """Whether a run goes on, and what is to be stopped where it doesn't.
+
+    Parameters
+    ----------
+    failures : int, optional
+        So many end it.
+    """
+
+    def __init__(self, failures: int | None) -> None:
+        self.reason: str | None = None
+        self.waits = True
+        self.hurried = asyncio.Event()
+        """Set when what has begun is not waited for any more."""
+        self.flights: set[Flight] = set()
+        self._feeds: set[asyncio.Task[Any]] = set()
+        self._failures = failures
+
+    def feed(self, task: asyncio.Task[Any]) -> None:
+        """Take in a task by which more begins, to end it when the run is halted."""
+        self._feeds.add(task)
+        if self.reason is not None:
+            task.cancel()
+
+    def call(self, reason: str, *, waits: bool) -> None:
+        """Let nothing more begin; ``waits`` says whether what has begun is waited for."""
+        self.reason, self.waits = self.reason or reason, self.waits and waits
+        if not self.waits:
+            self.hurried.set()
+        for feed in self._feeds:
+            feed.cancel()
+        for flight in self.flights:
+            if flight.in_doubt and flight.submission:
+                flight.submission.give_up()
+            elif flight.task and (flight.operation is None or not self.waits):
+                flight.task.cancel()
+
+    def counts(self, failures: int) -> None:
+        """Take in how many have failed so far."""
+        if self._failures is not None and failures >= self._failures and self.reason is None:
+            self.call(f"{failures} VMs failed", waits=True)
+
+
+@dataclass(slots=True)
+class Context:
+    """What the engines of a run share.
+
+    Parameters
+    ----------
+    places : asyncio.Semaphore
+        So many VMs are worked on at once.
+    """
+
+    client: AzureVMClient
+    job: Job
+    books: Books
+    halt: Halt
+    places: asyncio.Semaphore
+
+
+class Engine(ABC):
+    """Does a job to VMs, and writes in the books what came of it."""
+
+    name: ClassVar[str]
+
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._job = context.job
+        self._books = context.books
+        self._halt = context.halt
+        self._places = context.places
+
+    def launch(self, tasks: asyncio.TaskGroup, flight: Flight, gate: asyncio.Semaphore) -> None:
+        """Let a flight begin, for which there are places; the gate is opened again once it is accepted or over."""
+        self._halt.flights.add(flight)
+        flight.task = tasks.create_task(self._fly(flight, gate))
+
+    async def _fly(self, flight: Flight, gate: asyncio.Semaphore) -> None:
+        try:
+            try:
+                await self.begin(flight)
+            finally:
+                gate.release()
+            await self._follow_unless_halted(flight)
+        except asyncio.CancelledError:
+            self._given_up(flight)
+            if self._halt.reason is None:
+                raise
+        except ClientClosed:
+            if self._halt.reason is None:
+                self._halt.call("the client was closed", waits=False)
+            self._given_up(flight)
+        except AzureVMError as error:
+            if self._is_not_repeated(flight, error):
+                self._given_up(flight)
+            else:
+                self.refused(flight, error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, or of a callback, is one VM's, not the fleet's
+            _log.exception("The %s of %s could not be followed", self._job.verb, flight.vms[0].id.name)
+            self.refused(flight, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
+        finally:
+            self._halt.flights.discard(flight)
+            self._halt.counts(self._books.failures)
+            for _ in flight.vms:
+                self._places.release()
+
+    async def _follow_unless_halted(self, flight: Flight) -> None:
+        if self._halt.waits or (flight.operation is not None and flight.operation.done):
+            await self.follow(flight)
+        else:
+            self._given_up(flight)
+
+    def _is_not_repeated(self, flight: Flight, error: AzureVMError) -> bool:
+        """Tell whether Azure has done nothing, and would have been asked again if the run were not halted."""
+        if self._halt.reason is None or flight.operation is not None or isinstance(error, OutcomeUnknown):
+            return False
+        return may_repeat(Repeat.ANSWERED, error)
+
+    def _given_up(self, flight: Flight) -> None:
+        """Write down how it stands with a flight that nobody waits for any more."""
+        vms = self._books.without_end(flight.vms)
+        if flight.operation is not None:
+            for vm in vms:
+                self._books.left(vm, self._halt.reason)
+        elif flight.in_doubt:
+            for vm in vms:
+                self._books.unanswered(vm)
+        else:
+            self._books.not_begun(vms, self._halt.reason)
+
+    async def send(self, flight: Flight, submission: Submission[Any], command: str | None = None) -> None:
+        """Send, with a word in the books before and after."""
+
+        def announced() -> None:
+            if self._halt.reason is not None and not submission.in_doubt:
+                raise asyncio.CancelledError  # it was halted in this very turn of the loop
+            self._books.sends(flight.vms, self.name, command)
+
+        flight.submission = submission
+        submission.announce(announced)
+        self.taken_on(flight, await submission)
+
+    def taken_on(self, flight: Flight, operation: Operation[Any]) -> None:
+        """Note what there is to follow."""
+        flight.operation = operation
+        self._books.accepted(flight.vms, operation, self.name)
+
+    def refused(self, flight: Flight, error: AzureVMError) -> None:
+        """Write down that it failed for all whose end is not known."""
+        for vm in self._books.without_end(flight.vms):
+            self._books.failed(vm, error)
+
+    @abstractmethod
+    async def begin(self, flight: Flight) -> None:
+        """Send, or take up again what an earlier run has sent."""
+
+    @abstractmethod
+    async def follow(self, flight: Flight) -> None:
+        """Wait for the end."""
+
+
+def by_subscription(vms: Sequence[Vm]) -> dict[str, list[Vm]]:
+    """Return the VMs of each subscription."""
+    found: dict[str, list[Vm]] = {}
+    for vm in vms:
+        found.setdefault(vm.id.subscription.lower(), []).append(vm)
+    return found

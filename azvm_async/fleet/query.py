@@ -1,0 +1,162 @@
+"""Which VMs a fleet has: those that are named, or those that a query finds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from azvm_async.client import AzureVMClient
+from azvm_async.errors import InvalidRequest, NotFound
+from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
+from azvm_async.protocol.vm import VirtualMachine
+
+POWER_STATES = frozenset({"running", "starting", "stopping", "stopped", "deallocating", "deallocated", "unknown"})
+
+FEW = 20
+"""VMs of one subscription that are read one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A VM of a fleet, with what is known of it: its region and power state, where they were read."""
+
+    id: VmId
+    location: str | None = None
+    power_state: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its ARM id in lower case: two ids that differ in case are one VM's."""
+        return str(self.id).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Finds VMs: all that fulfil each condition given, when the fleet is entered.
+
+    Parameters
+    ----------
+    name : str, optional
+        Pattern of names, in any case: ``web-*``, ``db-?``, ``app-[0-9]``.
+    tags : Mapping[str, str or None], optional
+        Tags that a VM must have; with ``None`` whatever the value. Names are compared in any case, values exactly.
+    state : str, optional
+        Power state: ``running``, ``stopped``, ``deallocated``, …
+    resource_group : str, optional
+        By default the client's; ``"*"`` for all.
+    subscription : str, optional
+        By default the client's.
+
+    Raises
+    ------
+    InvalidRequest
+        When one of them can't be.
+    """
+
+    name: str | None = None
+    tags: Mapping[str, str | None] | None = None
+    state: str | None = None
+    resource_group: str | None = None
+    subscription: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str | None):
+            raise InvalidRequest(f"A pattern of names is a str, not {self.name!r}")
+        if not isinstance(self.tags, Mapping | None):
+            raise InvalidRequest(f"Tags are a mapping of names to values, not {self.tags!r}")
+        if self.state is not None and self.state not in POWER_STATES:
+            raise InvalidRequest(f"state can't be {self.state!r}; {', '.join(sorted(POWER_STATES))} can")
+        if self.resource_group not in {None, "*"}:
+            checked_resource_group(str(self.resource_group))
+        if self.subscription is not None:
+            checked_subscription(self.subscription)
+
+    def finds(self, vm: VirtualMachine) -> bool:
+        """Tell whether a VM fulfils the conditions."""
+        return (
+            (self.name is None or fnmatchcase(vm.name.lower(), self.name.lower()))
+            and (self.state is None or vm.power_state == self.state)
+            and _tagged(vm.tags, self.tags or {})
+        )
+
+    def listed(self, client: AzureVMClient) -> AsyncIterator[VirtualMachine]:
+        """Iterate over what is to be looked through."""
+        group = self.resource_group
+        if group is None and self.subscription is not None:
+            group = client.resource_group
+        return client.list(group, self.subscription, states=self.state is not None)
+
+
+def named(client: AzureVMClient, names: Iterable[str]) -> list[Vm]:
+    """Return the VMs of these names or ids, each once.
+
+    Raises
+    ------
+    InvalidRequest
+        When one can't name a VM.
+    """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise InvalidRequest(f"A fleet is made of an iterable of names, or of a Query, not of {names!r}")
+    found: dict[str, Vm] = {}
+    for name in names:
+        vm = Vm(VmId.parse(name, client.subscription, client.resource_group))
+        found.setdefault(vm.key, vm)
+    return list(found.values())
+
+
+async def queried(client: AzureVMClient, query: Query) -> list[Vm]:
+    """Return the VMs that a query finds. Raises as ``client.list``."""
+    found = [vm async for vm in query.listed(client) if replace(query, state=None).finds(vm)]
+    if query.state is not None:  # the list of states may be barred to who may read the VMs
+        told = await _read(client, [_of(vm) for vm in found if vm.power_state is None])
+        found = [told.get(vm.id.lower(), vm) for vm in found]
+    return [_of(vm) for vm in found if query.finds(vm)]
+
+
+async def with_states(client: AzureVMClient, vms: list[Vm]) -> list[Vm]:
+    """Return VMs with their regions and power states; one that is not there has neither.
+
+    Many of a subscription are looked up in its list; each of a few is read by itself.
+    """
+    by_subscription: dict[str, list[Vm]] = {}
+    for vm in vms:
+        by_subscription.setdefault(vm.id.subscription.lower(), []).append(vm)
+    known: dict[str, VirtualMachine] = {}
+    for subscription, group in by_subscription.items():
+        look = _read(client, group) if len(group) <= FEW else _looked_up(client, subscription, group)
+        known.update(await look)
+    return [_with_state(vm, known.get(vm.key)) for vm in vms]
+
+
+async def _read(client: AzureVMClient, vms: list[Vm]) -> dict[str, VirtualMachine]:
+    found = await asyncio.gather(*(_there(client, vm) for vm in vms), return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return {vm.id.lower(): vm for vm in found if isinstance(vm, VirtualMachine)}
+
+
+async def _there(client: AzureVMClient, vm: Vm) -> VirtualMachine | None:
+    try:
+        return await client.get(str(vm.id))
+    except NotFound:
+        return None
+
+
+async def _looked_up(client: AzureVMClient, subscription: str, vms: list[Vm]) -> dict[str, VirtualMachine]:
+    wanted = {vm.key for vm in vms}
+    return {vm.id.lower(): vm async for vm in client.list_states(subscription) if vm.id.lower() in wanted}
+
+
+def _with_state(vm: Vm, seen: VirtualMachine | None) -> Vm:
+    return Vm(vm.id) if seen is None else Vm(vm.id, seen.location, seen.power_state)
+
+
+def _of(vm: VirtualMachine) -> Vm:
+    return Vm(VmId.parse(vm.id, "", ""), vm.location, vm.power_state)
+
+
+def _tagged(tags: Mapping[str, Any], wanted: Mapping[str, str | None]) -> bool:
+    has = {name.lower(): value for name, value in tags.items()}
+    return all(name.lower() in has and value in {None, has[name.lower()]} for name, value in wanted.items())

@@ -1,0 +1,177 @@
+"""What came of a run: each VM's outcome, totals, and the same as a table and as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from azvm_async.errors import FleetFailed
+from azvm_async.fleet.outcome import FAILURES, Outcome, State
+
+_NAMED = 5
+_COLUMNS = ("vm", "state", "seconds", "polls", "engine", "what")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a run, in the order of its VMs.
+
+    Attributes
+    ----------
+    verb : str
+        What was done, such as ``start``.
+    outcomes : tuple of Outcome
+        One for each VM.
+    began, ended : datetime
+        When the run began, and when it ended or the report was made; zone-aware.
+    notes : tuple of str
+        What the run has to tell as a whole: why it fell back to another engine, why it stopped.
+    """
+
+    verb: str
+    outcomes: tuple[Outcome, ...]
+    began: datetime
+    ended: datetime
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def merged(cls, reports: Iterable["Report"]) -> Self:
+        """Return the report of a run that was split over several, such as one a process.
+
+        Raises
+        ------
+        ValueError
+            When there are none, or of different verbs.
+        """
+        parts = list(reports)
+        if len({part.verb for part in parts}) != 1:
+            raise ValueError("Reports of one verb can be merged, and one at least")
+        outcomes = tuple(outcome for part in parts for outcome in part.outcomes)
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        return cls(parts[0].verb, outcomes, min(part.began for part in parts), max(part.ended for part in parts), notes)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def __getitem__(self, vm: str) -> Outcome:
+        """Return a VM's outcome, by its name or ARM id in any case; the first of that name.
+
+        Raises
+        ------
+        KeyError
+            When it is not in the run.
+        """
+        wanted = vm.lower()
+        for outcome in self.outcomes:
+            if wanted in {outcome.vm.lower(), outcome.name.lower()}:
+                return outcome
+        raise KeyError(vm)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every VM is as it was to be."""
+        return all(outcome.ok for outcome in self.outcomes)
+
+    @property
+    def totals(self) -> Mapping[str, int]:
+        """How many VMs there are in each state that occurs."""
+        found = Counter(outcome.state for outcome in self.outcomes)
+        return {state.value: found[state] for state in State if found[state]}
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """Those that failed, were canceled, or whose end is unknown."""
+        return tuple(outcome for outcome in self.outcomes if outcome.state in FAILURES)
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """Tokens of all whose end is not known, by ARM id: ``client.resume(token)``. They hold signed URLs."""
+        return {outcome.vm: outcome.token for outcome in self.outcomes if outcome.token is not None}
+
+    @property
+    def polls(self) -> int:
+        """How often states were asked for in all, without hint lists; what was asked for many at once counts once a VM."""
+        return sum(outcome.polls for outcome in self.outcomes)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took."""
+        return (self.ended - self.began).total_seconds()
+
+    def raise_for_failures(self) -> Self:
+        """Return the report if no VM failed.
+
+        Raises
+        ------
+        FleetFailed
+            When one did: failed, was canceled, or its end is unknown. It carries this report.
+        """
+        if self.failures:
+            raise FleetFailed(self._failed(), report=self)
+        return self
+
+    def table(self) -> str:
+        """Return a table for people, a line a VM, with the totals below."""
+        rows = [_COLUMNS, *(_row(outcome) for outcome in self.outcomes)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
+        lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]
+        return "\n".join([*lines, "", str(self), *self.notes])
+
+    def to_json(self, *, tokens: bool = False) -> str:
+        """Return the report as JSON; the tokens, which hold signed URLs, only where they are asked for."""
+        document = {
+            "verb": self.verb,
+            "began": self.began.isoformat(),
+            "ended": self.ended.isoformat(),
+            "totals": self.totals,
+            "notes": self.notes,
+            "vms": [_document(outcome, tokens=tokens) for outcome in self.outcomes],
+        }
+        return json.dumps(document, indent=1)
+
+    def __str__(self) -> str:
+        totals = ", ".join(f"{count:,} {state}" for state, count in self.totals.items()) or "no VMs"
+        return f"{self.verb} of {len(self.outcomes):,} VMs in {self.seconds:,.0f} s: {totals}"
+
+    def _failed(self) -> str:
+        failures = self.failures
+        named = "; ".join(f"{each.name}: {_why(each)}" for each in failures[:_NAMED])
+        more = f"; and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
+        return f"The {self.verb} failed for {len(failures):,} of {len(self.outcomes):,} VMs ({named}{more})"
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
+    what = _why(outcome) if outcome.error else outcome.note or ""
+    return (outcome.name, outcome.state.value, seconds, str(outcome.polls), outcome.engine or "", what)
+
+
+def _why(outcome: Outcome) -> str:
+    """Return an error in one line, as short as it can be told."""
+    error = outcome.error
+    if error is None:
+        return outcome.note or outcome.state.value
+    told = ": ".join(part for part in (error.code, error.message) if part) or error.what
+    return " ".join(told.split())
+
+
+def _document(outcome: Outcome, *, tokens: bool) -> dict[str, Any]:
+    error = outcome.error
+    document = {
+        "vm": outcome.vm,
+        "state": outcome.state.value,
+        "submitted": outcome.submitted and outcome.submitted.isoformat(),
+        "accepted": outcome.accepted and outcome.accepted.isoformat(),
+        "ended": outcome.ended and outcome.ended.isoformat(),
+        "polls": outcome.polls,
+        "engine": outcome.engine,
+        "note": outcome.note,
+        "error": error and {"code": error.code, "message": str(error), "request_id": error.request_id},
+        "token": outcome.token if tokens else None,
+    }
+    return {name: value for name, value in document.items() if value is not None}

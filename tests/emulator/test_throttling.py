@@ -386,21 +386,21 @@ async def test_without_throttling_plenty_is_left_whatever_was_asked_for(
     async with throttled(clock, None) as (arm, caller):
         vm = arm.add_vm("vm1")
         told = [(await caller.send(method, vm)).headers for _ in range(3)][-1]
-    assert (told[f"{ARM}-{kind}"], told[f"{ARM}-global-{kind}"]) == ("11999", "11999")
-    assert told[COMPUTE] == ",".join(f"Microsoft.Compute/{policy};11999" for policy in policies)
+    assert (told[f"{ARM}-{kind}"], told[f"{ARM}-global-{kind}"]) == ("99999", "99999")
+    assert told[COMPUTE] == ",".join(f"Microsoft.Compute/{policy};99999" for policy in policies)
 
 
 async def test_without_throttling_a_list_has_the_subscriptions_policy_only(clock: VirtualClock):
     async with throttled(clock, None) as (arm, caller):
         vm = arm.add_vm("vm1")
         told = (await caller.send("GET", vm.rpartition("/")[0])).headers
-    assert told[COMPUTE] == "Microsoft.Compute/HighCostGetSubscriptionMaximum;11999"
+    assert told[COMPUTE] == "Microsoft.Compute/HighCostGetSubscriptionMaximum;99999"
 
 
 async def test_without_throttling_a_refusal_tells_of_plenty_too(clock: VirtualClock):
     async with throttled(clock, None) as (arm, caller):
         answer = await caller.send("GET", f"{arm.add_vm('vm1')}x")
-    assert (answer.status, answer.headers[f"{ARM}-reads"]) == (404, "11999")
+    assert (answer.status, answer.headers[f"{ARM}-reads"]) == (404, "99999")
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,14 @@ class _Bucket:
                 self.tokens = min(self.burst, self.tokens + elapsed * self.rate)
         return self.tokens
 
+    def lacks(self, now: float) -> bool:
+        """Tell whether no token may be taken now."""
+        return SPARE + 1 - self.level(now) > _ROUNDING or self.held_until > now
+
     def wait(self, now: float) -> float:
         """Return the seconds until a token may be taken."""
         short = SPARE + 1 - self.level(now)
-        if short <= _ROUNDING and self.held_until <= now:  # as almost always
-            return 0.0
-        return max(self.held_until - now, short / self.rate)
+        return max(self.held_until - now, short / self.rate if short > _ROUNDING else 0.0)
 
     def agrees(self, tokens: int) -> bool:
         """Tell whether a number of tokens is no news: where Azure counts as we do, and where there are plenty anyway."""
@@ -133,7 +135,7 @@ class Budget:
                 self._prune(now)
             buckets = [self._buckets.get(key) or self._made(key, now) for key in keys]
             for bucket in buckets:
-                if bucket.wait(now) > 0:
+                if bucket.lacks(now):
                     return _longest(keys, [each.wait(now) for each in buckets])
             return Ticket(keys, tuple([bucket.take() for bucket in buckets]))
 
@@ -166,8 +168,8 @@ class Budget:
         return bucket
 
     def _prune(self, now: float) -> None:
-        """Forget full buckets, so rarely that it costs next to nothing: there is one for each VM."""
-        kept = {key: each for key, each in self._buckets.items() if each.level(now) != each.burst}
+        """Forget the full ones of single VMs and operations, so rarely that it costs next to nothing."""
+        kept = {key: each for key, each in self._buckets.items() if key.limit.divided or each.level(now) < each.burst}
         self._buckets, self._prune_at = kept, max(_PRUNE_FROM, 2 * len(kept))
 
     def _close(self, key: Key, seconds: float | None, now: float) -> None:

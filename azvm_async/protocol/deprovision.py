@@ -302,7 +302,7 @@ class Deprovision:
 
     def _later(self, now: Moment) -> "Deprovision":
         """Survey again in a while: Azure's lists lag behind."""
-        due = replace(self._at_once(now), due_at=now.monotonic + LOOK_SECONDS)
+        due = self._at_once(now)._replace(due_at=now.monotonic + LOOK_SECONDS)
         return replace(self, survey=self.survey.again(self._gone), patience=due, looks=self.looks + 1)
 
     def _deleting(self, new: Sequence[Deletable], now: Moment) -> "Deprovision":

@@ -18,9 +18,9 @@ The time for which a 429 puts off the next read is not among the 30 minutes. Giv
 stays whole.
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import NamedTuple
 
 from azvm_async.errors import ProtocolError, StatusUnreadable, TransportError
 from azvm_async.protocol.faults import facts
@@ -63,8 +63,7 @@ def miss_of(response: Response) -> Miss | None:
     return Miss.NOT_FOUND if status == HTTPStatus.NOT_FOUND else Miss.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """When to look again, and the misses so far.
 
     Parameters
@@ -139,8 +138,7 @@ class Patience:
             kind = ProtocolError if end is Miss.UNREADABLE else StatusUnreadable
             what = f"The state of the {about} {_WORDS[end]}"
             raise kind(what, vm=about.resource, **(facts(response) if response else {})) from cause
-        counted = replace(
-            self,
+        counted = self._replace(
             polls=self.polls + 1,
             misses=self.misses + 1,
             unreadable=self.unreadable + 1 if miss is Miss.UNREADABLE else 0,
@@ -157,12 +155,12 @@ class Patience:
         zeros = self.zeros + 1 if asked == 0 else 0
         if zeros > ZEROS_IN_A_ROW:
             asked = 1.0
-        return replace(self, due_at=now.monotonic + (own if asked is None else asked), zeros=zeros, asked=asked)
+        return self._replace(due_at=now.monotonic + (own if asked is None else asked), zeros=zeros, asked=asked)
 
     def _throttled(self, asked: float, now: Moment) -> "Patience":
         """Go on after a 429 that tells when to come again: Azure is well, and so may the operation be."""
         since = None if self.blind_since is None else self.blind_since + asked
-        return replace(self, polls=self.polls + 1, unreadable=0, blind_since=since).scheduled(asked, asked, now)
+        return self._replace(polls=self.polls + 1, unreadable=0, blind_since=since).scheduled(asked, asked, now)
 
     def _paced(self, response: Response, now: Moment, verb: str) -> "Patience":
         own = pause(self.polls, now.luck, USUAL.get(verb, ORDINARY))

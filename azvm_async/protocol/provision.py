@@ -291,13 +291,13 @@ class Provision:
         creating = any(each.state.lower() == "running" for each in self.progress)
         if creating and state.listings < LISTINGS_IN_A_ROW:
             return replace(state, patience=self.patience.read(response, now))
-        return replace(state, phase=Phase.READING, patience=replace(self.patience, due_at=now.monotonic))
+        return replace(state, phase=Phase.READING, patience=self.patience._replace(due_at=now.monotonic))
 
     def _unlisted(self, response: Response | None, now: Moment) -> "Provision":
         """Do without the list: it is there to tell more, and must never decide anything."""
         state = replace(self, pages=(), listed=())
         if self.verdict is None:
-            return replace(state, phase=Phase.READING, patience=replace(self.patience, due_at=now.monotonic))
+            return replace(state, phase=Phase.READING, patience=self.patience._replace(due_at=now.monotonic))
         hopeless = response is not None and miss_of(response) not in {Miss.TRANSIENT, None}
         if hopeless or self.patience.misses + 1 >= LIST_TRIES:
             return state._concluded(self.verdict)

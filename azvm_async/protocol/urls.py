@@ -5,14 +5,12 @@ another one (a tracking header, a ``nextLink``, a stored token) is refused here,
 """
 
 import ipaddress
-import re
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from azvm_async.errors import InvalidRequest, ProtocolError
 from azvm_async.wire import without_query
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_URL_TEXT = re.compile(r"[!-\[\]-~]+")  # visible ASCII but the backslash, which parsers disagree about
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -26,7 +24,7 @@ def origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "#" in url:
         raise ValueError(f"{without_query(url)} is no absolute http(s) URL")
-    if not _URL_TEXT.fullmatch(url):
+    if not _is_plain(url):
         raise ValueError(f"{without_query(url)} holds a character that no URL may hold")
     port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
     return parts.scheme, parts.hostname.rstrip("."), port
@@ -46,11 +44,14 @@ def is_on(url: object, endpoint: str) -> bool:
 
 def _plainly_on(url: str, endpoint: str) -> bool:
     """Tell without taking it apart that a URL is on an endpoint: up to the path it is the same, letter by letter."""
-    return url.startswith(endpoint) and url[len(endpoint) : len(endpoint) + 1] == "/" and _usable(url)
+    return (
+        url.startswith(endpoint) and url[len(endpoint) : len(endpoint) + 1] == "/" and "#" not in url and _is_plain(url)
+    )
 
 
-def _usable(url: str) -> bool:
-    return "#" not in url and _URL_TEXT.fullmatch(url) is not None
+def _is_plain(url: str) -> bool:
+    """Tell whether a text is visible ASCII, without the backslash, which parsers disagree about."""
+    return url.isascii() and url.isprintable() and " " not in url and "\\" not in url
 
 
 def follow(base: str, link: str) -> str:

@@ -5,7 +5,7 @@ a VM that is not, and is as the operation would have it or failed, has probably 
 at once. Only that read is believed, and there is one hint for each operation. The list says nothing of a reboot.
 
 The switch: where 100 operations or more are outstanding for each page that the list has, the list is read instead of
-them, every 5 seconds, or every 2 for each page where that is more; until fewer than 10 for each page are left. Each operation
+them, every 5 seconds, or every 3 for each page where that is more; until fewer than 10 for each page are left. Each operation
 is read by itself all the same when its own time has come and 60 seconds have passed since the last look at it, or four
 intervals where that is more.
 """
@@ -70,7 +70,7 @@ def worth_a_list(outstanding: int, pages: int, *, listing: bool) -> bool:
 
 def interval(pages: int) -> float:
     """Return the seconds between two lists, so that they take a tenth of what may be read at most."""
-    return max(5.0, 2.0 * pages)
+    return max(5.0, 3.0 * pages)
 
 
 def longest_unread(pages: int) -> float:

@@ -154,12 +154,12 @@ def test_what_is_worth_beginning_is_worth_going_on(outstanding, pages):
     assert worth_a_list(outstanding, pages, listing=True) >= worth_a_list(outstanding, pages, listing=False)
 
 
-@pytest.mark.parametrize(("pages", "seconds"), [(1, 5), (2, 5), (3, 6), (20, 40)])
-def test_lists_are_read_every_five_seconds_or_two_a_page(pages, seconds):
+@pytest.mark.parametrize(("pages", "seconds"), [(1, 5), (2, 6), (3, 9), (20, 60)])
+def test_lists_are_read_every_five_seconds_or_three_a_page(pages, seconds):
     assert interval(pages) == seconds
 
 
-@pytest.mark.parametrize(("pages", "seconds"), [(1, 60), (7, 60), (8, 64), (20, 160)])
+@pytest.mark.parametrize(("pages", "seconds"), [(1, 60), (5, 60), (6, 72), (20, 240)])
 def test_no_operation_is_left_unread_for_longer_than_a_minute_or_four_lists(pages, seconds):
     assert longest_unread(pages) == seconds
 

@@ -1,7 +1,6 @@
 """The books of a run: how it stands with each VM, in memory and in the journal, and who wants to hear of it."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -81,7 +80,7 @@ class Books:
     def accepted(self, vms: Sequence[Vm], operation: Operation[Any], engine: str) -> None:
         """Note that Azure has accepted it."""
         now = self._clock.utcnow()
-        self._write(self._journal.accepted, [str(vm.id) for vm in vms], now, operation.token)
+        self._write(self._journal.accepted, [str(vm.id) for vm in vms], now, operation)
         for vm in vms:
             before = self._open.get(vm.key) or self._left_before(vm)
             begun = replace(before, state=State.RUNNING, engine=engine, token=None, error=None, note=None)
@@ -152,20 +151,15 @@ class Books:
                 return
             await news.wait()
 
-    def _standing(self, vm: Vm) -> Outcome:
-        """Return how it stands with a VM that has not ended, with what is known of its operation."""
+    def _standing(self, vm: Vm, *, goes_on: bool = True) -> Outcome:
+        """Return how it stands with a VM, with what its operation tells; a token is for what may go on."""
         begun = self._open.get(vm.key)
         if begun is None:
             return self._left_before(vm)
         operation = self._handles.get(vm.key)
         if operation is None:
             return begun
-        token = None
-        with contextlib.suppress(
-            InvalidRequest
-        ):  # of many it is not one, where an earlier run was killed as it was refused
-            token = operation.token_for(str(vm.id))
-        return replace(begun, polls=operation.polls, token=token)
+        return replace(begun, polls=operation.polls, token=_token_of(operation, vm) if goes_on else None)
 
     def _left_before(self, vm: Vm) -> Outcome:
         """Return how an earlier run left a VM that this one has not come to."""
@@ -187,13 +181,14 @@ class Books:
 
     def _end(self, vm: Vm, state: State, *, final: bool = True, **facts: Any) -> None:
         """Write down how a run leaves a VM; what is not final is left to a later run with the journal."""
-        standing = self._standing(vm)
+        goes_on = state in {State.RUNNING, State.UNKNOWN}
+        standing = self._standing(vm, goes_on=goes_on)
         self._open.pop(vm.key, None)
         self._handles.pop(vm.key, None)
-        kept = standing.token if state in {State.RUNNING, State.UNKNOWN} else None
-        over = final and state in OVER and kept is None
+        token = standing.token if goes_on else None
+        over = final and state in OVER and token is None
         ended = self._clock.utcnow() if over and standing.submitted else None
-        outcome = replace(standing, state=state, ended=ended, token=kept, **{"note": None, "error": None, **facts})
+        outcome = replace(standing, state=state, ended=ended, token=token, **{"note": None, "error": None, **facts})
         if over:
             self._write(self._journal.ended, outcome)
         self._put(vm.key, outcome)
@@ -207,3 +202,11 @@ class Books:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _token_of(operation: Operation[Any], vm: Vm) -> str | None:
+    """Return a VM's token; of an operation on many it is not one where an earlier run was killed as it was refused."""
+    try:
+        return operation.token_for(str(vm.id))
+    except InvalidRequest:
+        return None

@@ -29,6 +29,7 @@ from typing import Any
 from azvm_async import errors
 from azvm_async.errors import AzureVMError, InvalidRequest
 from azvm_async.fleet.outcome import Outcome, State
+from azvm_async.operation import Operation
 from azvm_async.protocol.fields import date
 from azvm_async.protocol.script import RunCommandResult
 
@@ -71,9 +72,9 @@ class Journal:
         named = {"command": command} if command else {}
         self._write({"vms": [*vms], "intent": True, "at": now.isoformat(), **named})
 
-    def accepted(self, vms: Sequence[str], now: datetime, token: str) -> None:
+    def accepted(self, vms: Sequence[str], now: datetime, operation: Operation[Any]) -> None:
         """Write that Azure has accepted it."""
-        self._write({"vms": [*vms], "token": token, "at": now.isoformat()})
+        self._write({"vms": [*vms], "token": operation.token, "at": now.isoformat()})
 
     def withdrawn(self, vms: Sequence[str]) -> None:
         """Write that nothing was done after all."""
@@ -104,6 +105,9 @@ class NoJournal(Journal):
 
     def close(self) -> None:
         """See :meth:`Journal.close`."""
+
+    def accepted(self, vms: Sequence[str], now: datetime, operation: Operation[Any]) -> None:
+        """Write nothing, and make no token for it."""
 
     def _write(self, document: Mapping[str, Any]) -> None:
         """Write nothing."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,16 +19,21 @@ FEW = 20
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """A VM of a fleet, with what is known of it: its region and power state, where they were read."""
+    """A VM of a fleet, with what is known of it: its region and power state, where they were read.
+
+    Attributes
+    ----------
+    key : str
+        Its ARM id in lower case: two ids that differ in case are one VM's.
+    """
 
     id: VmId
     location: str | None = None
     power_state: str | None = None
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """Its ARM id in lower case: two ids that differ in case are one VM's."""
-        return str(self.id).lower()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", str(self.id).lower())
 
 
 @dataclass(frozen=True, slots=True)

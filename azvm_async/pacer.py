@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import IntEnum
@@ -21,6 +22,10 @@ from azvm_async.wire import Request, Response
 
 LOOK_AGAIN = 30.0
 """Seconds after which the first of a line looks again: others share the budget, and Azure may have corrected it."""
+
+
+TICK = 0.25
+"""Seconds: who waits wakes at a multiple of it, for all that there are tokens for. One by one costs many times as much."""
 
 
 class Lane(IntEnum):
@@ -119,11 +124,11 @@ class Pacer:
     async def _tried(self, budget: Budget, keys: tuple[Key, ...], place: Key) -> Ticket | Hold:
         """Take tokens as soon as there are, or return why not, where that is not for this place."""
         while True:
-            got = budget.take(keys, self._clock.monotonic())
+            now = self._clock.monotonic()
+            got = budget.take(keys, now)
             if isinstance(got, Ticket) or got.key != place:
                 return got
-            # A microsecond more, for sums of floats may fall short of the time by their last bit.
-            await self.sleep(min(got.seconds, LOOK_AGAIN) + 1e-6)
+            await self.sleep(_rounded_up(now, min(got.seconds, LOOK_AGAIN)))
 
 
 class _Line:
@@ -160,3 +165,8 @@ class _Line:
                 called.set_result(None)
                 return
         self.busy = False
+
+
+def _rounded_up(now: float, seconds: float) -> float:
+    """Return a wait to its tick, and a microsecond more, for sums of floats may fall short of the time by their last bit."""
+    return math.ceil((now + seconds) / TICK - 1e-4) * TICK - now + 1e-6

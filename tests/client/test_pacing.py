@@ -123,7 +123,7 @@ def speechless(transport: ScriptedTransport, clock: VirtualClock, credential: Cr
     return AzureVMClient(SUBSCRIPTION, "group", credential, ENDPOINT, clock=clock, transport=transport, **options)
 
 
-@pytest.mark.parametrize(("options", "seconds"), [({}, 1.9), ({"budget": Budget()}, 0)], ids=["shared", "its own"])
+@pytest.mark.parametrize(("options", "seconds"), [({}, 2.0), ({"budget": Budget()}, 0)], ids=["shared", "its own"])
 async def test_a_client_with_a_budget_of_its_own_does_not_share_it(
     clock: VirtualClock, options: dict[str, Any], seconds: float
 ):

@@ -22,6 +22,9 @@ SPARE = 1.0
 REFUSED_FOR = 1.0
 """Seconds for which a bucket is closed after a 429 without ``Retry-After``."""
 
+MOST_KNOWN = 256
+"""Budgets that are remembered when no client uses them any more: what a principal has used up is so for its next client too."""
+
 _ROUNDING = 1e-9
 _TELL_FROM = 5.0
 _WARN_FROM = 60.0
@@ -205,9 +208,11 @@ def budget_of(endpoint: str, principal: object, clock: Clock) -> Budget:
     time = SystemClock if isinstance(clock, SystemClock) else clock
     with _gate:
         known = _shared.setdefault(time, {})
-        if (endpoint, principal) not in known:
-            known[endpoint, principal] = Budget()
-        return known[endpoint, principal]
+        budget = known.pop((endpoint, principal), None) or Budget()
+        known[endpoint, principal] = budget  # the last one used comes last
+        if len(known) > MOST_KNOWN:
+            del known[next(iter(known))]
+        return budget
 
 
 _everyone: weakref.WeakSet[Budget] = weakref.WeakSet()

@@ -26,6 +26,9 @@ from azvm_async.protocol.hints import (
 BLIND_FOR = 600.0
 """Seconds for which no list is tried after one failed, as where the caller may not read all of the subscription."""
 
+LONGEST_LOOK = 30.0
+"""Seconds that a list may take, or the interval between two where that is more: one that Azure holds up is no help."""
+
 _log = logging.getLogger(__name__)
 
 Pages = Callable[[str], AsyncGenerator[Mapping[str, Any], None]]
@@ -125,10 +128,13 @@ class Lookout:
         try:
             while self._is_worth(crowd):
                 await self._clock.sleep(interval(crowd.pages))
-                await self._look(subscription, crowd)
-        except AzureVMError as error:
+                async with self._clock.timeout(max(LONGEST_LOOK, interval(crowd.pages))):
+                    await self._look(subscription, crowd)
+        except (AzureVMError, TimeoutError) as error:
             crowd.blind_until = self._clock.monotonic() + BLIND_FOR
-            _log.info("The VMs of %s are read one by one, for they can't be listed: %s", subscription, error)
+            _log.info(
+                "The VMs of %s are read one by one, for they can't be listed: %s", subscription, error or "too slow"
+            )
         finally:
             crowd.watch = None
         for tracked in [each for of_vm in crowd.members.values() for each in of_vm]:

@@ -55,7 +55,11 @@ class Pacer:
         self._lines: dict[Key, _Line] = {}  # only those in which somebody stands
         self._closing = asyncio.Event()
 
-    async def admit(self, budget: Budget, request: Request, lane: Lane) -> Ticket:
+    def age(self) -> int:
+        """Return the age of a request that comes now: who is sent away by Azure keeps it, and goes first when it is back."""
+        return next(self._ages)
+
+    async def admit(self, budget: Budget, request: Request, lane: Lane, age: int | None = None) -> Ticket:
         """Return once a request may be sent.
 
         Raises
@@ -70,7 +74,7 @@ class Pacer:
             if isinstance(got, Ticket):
                 return got
             place = got.key
-        return await self._stand(budget, keys, place, lane)
+        return await self._stand(budget, keys, place, lane, self.age() if age is None else age)
 
     def heard(self, budget: Budget, ticket: Ticket, response: Response) -> None:
         """Take in what an answer tells of the buckets."""
@@ -98,9 +102,8 @@ class Pacer:
                 await self._closing.wait()
             raise ClientClosed("The client was closed while a request waited for its time; it was not sent")
 
-    async def _stand(self, budget: Budget, keys: tuple[Key, ...], place: Key, lane: Lane) -> Ticket:
+    async def _stand(self, budget: Budget, keys: tuple[Key, ...], place: Key, lane: Lane, age: int) -> Ticket:
         """Stand in line, and in another one where the next bucket is empty too."""
-        age = next(self._ages)
         while True:
             async with self._first_in_line(place, lane, age):
                 got = await self._tried(budget, keys, place)
@@ -118,8 +121,8 @@ class Pacer:
             finally:
                 line.next()
         finally:
-            if not line.busy:
-                self._lines.pop(place, None)
+            if not line.busy and self._lines.get(place) is line:  # a newcomer may have begun another
+                del self._lines[place]
 
     async def _tried(self, budget: Budget, keys: tuple[Key, ...], place: Key) -> Ticket | Hold:
         """Take tokens as soon as there are, or return why not, where that is not for this place."""

@@ -40,7 +40,7 @@ from azvm_async.errors import (
 from azvm_async.pacer import Lane, Pacer
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.repeat import Repeat, may_repeat, outcome_unknown
+from azvm_async.protocol.repeat import Repeat, answered_in_vain, may_repeat, outcome_unknown
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
@@ -90,17 +90,21 @@ class Sending:
     ----------
     in_doubt : bool
         Whether it may have been applied: it is under way, or its answer was lost.
+    answered_in_vain : bool
+        Whether a sending of it was answered by neither yes nor no (408, 5xx), which is not doubted but may be wrong.
     given_up : bool
         Set by the caller: what is known not to be done is not tried again.
     announce : callable or None
         Set by the caller: called each time before the first byte leaves.
     """
 
-    __slots__ = ("absence", "announce", "given_up", "in_doubt")
+    __slots__ = ("absence", "age", "announce", "answered_in_vain", "given_up", "in_doubt")
 
     def __init__(self, *, absence: bool = False) -> None:
         self.absence = absence
+        self.age: int | None = None  # where it stands in the lines before Azure's limits
         self.in_doubt = False
+        self.answered_in_vain = False
         self.given_up = False
         self.announce: Callable[[], object] | None = None
 
@@ -204,10 +208,14 @@ class Pipeline:
         """
         return await self._paced(self._complete(request), Sending(), Lane.POLLS)
 
+    def dismiss(self) -> None:
+        """Send everybody away who waits for Azure's limits, or for the next sending; what is under way is answered."""
+        self._pacer.close()
+
     async def close(self) -> None:
         """Let go of connections and tokens. Nothing is sent any more."""
         self._closed = True
-        self._pacer.close()
+        self.dismiss()
         try:
             await self._tokens.close()
         finally:
@@ -226,6 +234,8 @@ class Pipeline:
                 return Response(HTTPStatus.NO_CONTENT)
             if failures.leave_doubt:
                 raise _unknown(about, request, error) from error
+            if isinstance(error, ClientClosed):
+                raise _not_sent(about) from None
             raise
         raise AssertionError("tenacity ends by an answer or an error")  # pragma: no cover
 
@@ -261,6 +271,8 @@ class Pipeline:
     async def _accepted(self, request: Request, about: About, sending: Sending) -> Response:
         try:
             response = await self._paced(request, sending, Lane.SUBMISSIONS)
+        except ClientClosed:
+            raise _not_sent(about) from None
         except AzureVMError as error:
             error.vm = error.vm or about.resource
             raise
@@ -275,8 +287,10 @@ class Pipeline:
         if self._budget is None:
             self._budget = budget_of(self._endpoint, await self._tokens.principal(), self._clock)
         budget = self._budget
+        if sending.age is None:
+            sending.age = self._pacer.age()
         while True:
-            ticket = await self._pacer.admit(budget, request, lane)
+            ticket = await self._pacer.admit(budget, request, lane, sending.age)
             waits = self._places[lane].locked()
             async with self._places[lane]:
                 if waits and self._pacer.is_held(budget, ticket):
@@ -354,6 +368,7 @@ class _Failures:
         """Take another failure in."""
         self._errors.append(error)
         self.sending.in_doubt = self.leave_doubt
+        self.sending.answered_in_vain |= answered_in_vain(error)
 
 
 def _given_up(attempts: int) -> Callable[[RetryCallState], bool]:
@@ -396,6 +411,10 @@ def _claims(response: Response) -> str | None:
         return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode() or None
     except (binascii.Error, ValueError):
         return None
+
+
+def _not_sent(about: About) -> ClientClosed:
+    return ClientClosed(f"The client was closed before the {about} was sent", vm=about.resource)
 
 
 def _unknown(about: About, request: Request, error: AzureVMError) -> OutcomeUnknown:

@@ -24,6 +24,7 @@ from azvm_async.protocol.ids import subscription_in
 from azvm_async.protocol.machine import About, Machine, Wait
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
+from azvm_async.protocol.throttling import subscription_of
 from azvm_async.protocol.tokens import BARE
 from azvm_async.wire import Request, Response
 
@@ -77,8 +78,8 @@ class Poller:
         tracked = Tracked(machine)
         handle = tracked.handle(self)
         if machine.outcome is None:
-            tracked.key = tracked if machine.tracking_url in self._open else machine.tracking_url
-            tracked.subscription, tracked.looked = subscription_in(machine.about.resource), self.clock.monotonic()
+            tracked.key = tracked if _key(machine) in self._open else _key(machine)
+            tracked.subscription, tracked.looked = _subscription(machine), self.clock.monotonic()
             self._open[tracked.key] = tracked
             if not self._closed:
                 self._settle(tracked)
@@ -139,10 +140,13 @@ class Poller:
             tracked.fail(self._closing(tracked))
 
     def _known(self, machine: Machine) -> Tracked | None:
-        """Return the record of the same operation; the looking beside its URL is for those who share one."""
-        first = self._open.get(machine.tracking_url) if machine.tracking_url else None
-        if first is None or _same(first.machine, machine):
-            return first
+        """Return the record of the same operation; the looking beside its key is for who shares a URL, or knows no more."""
+        url = machine.tracking_url
+        found = self._open.get(_key(machine)) or self._open.get(url) if url else None
+        if found is not None and _same(found.machine, machine):
+            return found
+        if found is None and machine.identity is not None:
+            return None
         return next((each for each in self._open.values() if _same(each.machine, machine)), None)
 
     def _handle(self, tracked: Tracked) -> Operation[Any]:
@@ -246,6 +250,8 @@ class Poller:
             tracked.scheduled, tracked.looked = False, self.clock.monotonic()
             if tracked.machine.outcome is None:  # else it was canceled meanwhile
                 self._moved(tracked, machine.canceled(self._now()) if tracked.canceled else machine, trouble)
+        except ClientClosed:
+            tracked.scheduled = False  # close() tells who waits
         except AzureVMError as error:
             self._park(tracked, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task
@@ -282,10 +288,10 @@ class Poller:
 
     def _rename(self, tracked: Tracked) -> None:
         """Follow a tracking URL that changed, so that a token of today still finds this operation."""
-        url = tracked.machine.tracking_url
-        if url and tracked.key != url and url not in self._open and self._open.pop(tracked.key, None):
-            tracked.key = url
-            self._open[url] = tracked
+        key = _key(tracked.machine)
+        moved = tracked.machine.tracking_url and tracked.key != key and key not in self._open
+        if moved and self._open.pop(tracked.key, None):
+            self._open[key], tracked.key = tracked, key
 
     def _park(self, tracked: Tracked, error: AzureVMError) -> None:
         """Stop polling until somebody waits again: Azure said no, and would say it again."""
@@ -294,6 +300,16 @@ class Poller:
         if not tracked.waits and not tracked.updates:
             _log.warning("Nobody awaits this: %s", error)
         tracked.fail(error)
+
+
+def _key(machine: Machine) -> object:
+    """Return by what an operation is found: its URL, where many share that with what tells them apart."""
+    return machine.tracking_url if machine.identity is None else (machine.tracking_url, machine.identity)
+
+
+def _subscription(machine: Machine) -> str:
+    """Return in whose line an operation stands; of a bare URL only that tells it."""
+    return subscription_in(machine.about.resource) or subscription_of(machine.tracking_url or "")
 
 
 def _same(known: Machine, machine: Machine) -> bool:

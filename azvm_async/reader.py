@@ -90,7 +90,7 @@ class Reader:
         return about, vm.list_in_group(self._endpoint, subscription, resource_group)
 
     def _noted(self, machine: VirtualMachine) -> VirtualMachine:
-        self._regions[machine.id.lower()] = machine.location
+        self._regions[machine.id.lower()] = machine.location.replace(" ", "").lower()
         return machine
 
     async def _pages(self, about: About, first: Request) -> AsyncIterator[Mapping[str, Any]]:

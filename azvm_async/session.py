@@ -96,7 +96,8 @@ class Session:
     async def close(self) -> None:
         """Let go of connections and stop polling. Operations go on in Azure; :attr:`outstanding` keeps their tokens.
 
-        Submissions under way are given five seconds to be answered. Closing again does nothing.
+        Submissions under way are given five seconds to be answered; who only waits for Azure's limits is sent away at once.
+        Closing again does nothing.
         """
         if self._closed:
             return
@@ -106,6 +107,7 @@ class Session:
             stack.push_async_callback(self._pipeline.close)
             stack.push_async_callback(self._poller.close)
             stack.push_async_callback(self._outbox.close)
+            stack.callback(self._pipeline.dismiss)
 
     @property
     def clock(self) -> Clock:

@@ -8,7 +8,7 @@ a read brought                                  next
 ==============================================  ==================================================================
 a readable state                                all misses forgiven; wait as Azure says, or at our own pace
 429 with Retry-After                            later, as Azure says, for as long as it says so: it is no miss
-408, 429, 5xx, no answer                        later, as Azure says or by back-off; up to 30 minutes without a read
+408, 429, 5xx, no answer                        later, as Azure says or by back-off; up to 30 minutes and five reads
 404 in the first five polls                     later: a new operation is not known everywhere at once
 2xx without a readable state                    later, five times in a row; then ProtocolError
 any other 4xx (or 3xx)                          StatusUnreadable at once
@@ -34,8 +34,9 @@ FRESH_POLLS = 5
 UNREADABLE_IN_A_ROW = 5
 """Answers of 2xx without a readable state that are read again."""
 
-BLIND_SECONDS = 1800.0
-"""Seconds without one readable answer, but for those that throttling took, before the waiters are told."""
+BLIND_SECONDS, BLIND_READS = 1800.0, 5
+"""Seconds without one readable answer, but for those that throttling took, and the reads in them at least, before the waiters
+are told: between two reads much time may have passed in line at Azure's limits, or while a laptop slept."""
 
 ZEROS_IN_A_ROW = 3
 """``Retry-After: 0`` is taken at its word so often in a row, from then on as one second."""
@@ -172,7 +173,7 @@ class Patience(NamedTuple):
         if miss is Miss.REFUSED or (miss is Miss.NOT_FOUND and not fresh) or (miss is Miss.UNREADABLE and not readable):
             return miss
         blind = 0.0 if self.blind_since is None else now.monotonic - self.blind_since
-        return Miss.TRANSIENT if blind >= BLIND_SECONDS else None
+        return Miss.TRANSIENT if blind >= BLIND_SECONDS and self.misses + 1 >= BLIND_READS else None
 
 
 _WORDS = {

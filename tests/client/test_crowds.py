@@ -11,7 +11,7 @@ from client.scripted import ACCEPTED, ENDPOINT, FORBIDDEN, RUNNING, SUBSCRIPTION
 
 from azvm_async import Operation, OperationFailed, StatusUnreadable, VirtualClock
 from azvm_async.emulator import Durations
-from azvm_async.emulator.faults import Status
+from azvm_async.emulator.faults import Slow, Status
 from azvm_async.lookout import BLIND_FOR, Lookout
 from azvm_async.operation import Tracked
 from azvm_async.protocol import lro
@@ -129,6 +129,13 @@ async def test_where_the_list_is_refused_everybody_has_his_own_time_again(clock:
         assert await ended(await begun(client.start(name) for name in azure.names)) == [None] * MANY
         assert azure.lists == [5]
         assert clock.monotonic() < 50
+
+
+async def test_where_the_list_takes_too_long_everybody_has_his_own_time_again(clock: VirtualClock):
+    async with crowd(clock, MANY, durations=Durations(start=45)) as azure, azure.client() as client:
+        azure.arm.inject(Slow(1200), path="*/virtualMachines", times=100)
+        assert await ended(await begun(client.start(name) for name in azure.names)) == [None] * MANY
+        assert clock.monotonic() < 55
 
 
 async def test_a_list_that_was_refused_is_not_tried_again_for_ten_minutes(clock: VirtualClock):

@@ -4,12 +4,17 @@ Crowds are of reboots here, of which no list tells: test_crowds.py has the other
 """
 
 import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
-from client.scripted import ACCEPTED, RUNNING, STATUS_URL, SUCCEEDED, Script
+from client.scripted import ACCEPTED, ENDPOINT, RUNNING, STATUS_URL, SUBSCRIPTION, SUCCEEDED, Script
 
-from azvm_async import VirtualClock
+from azvm_async import VirtualClock, poller
 from azvm_async.agenda import PLACES
+from azvm_async.protocol import bulk, bulk_request, tokens
+from azvm_async.protocol.machine import About
+from azvm_async.protocol.pacing import Moment
 from azvm_async.wire import Response
 
 HANDLES = 500
@@ -127,3 +132,33 @@ async def test_cancelled_wait_leaves_nothing_behind(clock: VirtualClock):
         await asyncio.wait([wait])
         assert operation._tracked.waits == set()
         await operation
+
+
+async def test_a_bare_url_stands_in_the_line_of_its_subscription(clock: VirtualClock):
+    async with Script(clock, [SUCCEEDED]).client() as client:
+        assert client.resume(STATUS_URL)._tracked.subscription == SUBSCRIPTION
+
+
+async def test_to_resume_many_of_one_url_looks_at_none_of_the_others(clock: VirtualClock, monkeypatch):
+    async with Script(clock, [RUNNING]).client() as client:
+        begun = [bulk_token(number) for number in range(300)]
+        looks = []
+        monkeypatch.setattr(poller, "_same", lambda *machines: looks.append(machines) or True)
+        handles = [client.resume(token) for token in begun]
+        assert len(set(handles)) == 300
+        assert looks == []
+
+
+async def test_a_token_of_one_url_finds_its_own_handle(clock: VirtualClock):
+    async with Script(clock, [RUNNING]).client() as client:
+        handles = [client.resume(bulk_token(number)) for number in range(3)]
+        assert [client.resume(bulk_token(number)) for number in range(3)] == handles
+
+
+def bulk_token(number: int) -> str:
+    """Return the token of one of many operations that are read at one URL."""
+    vm = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Compute/virtualMachines/vm{number}"
+    request = bulk_request.request(ENDPOINT, SUBSCRIPTION, "westeurope", "start", [vm], str(UUID(int=number)))
+    result = {"resourceId": vm, "operation": {"operationId": f"op{number}", "state": "Executing"}}
+    answer = Response.with_json(200, {"results": [result]})
+    return tokens.dump(bulk.begin(About("start", vm), request, answer, Moment(0.0, datetime(2026, 1, 1, tzinfo=UTC))))

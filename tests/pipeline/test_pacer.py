@@ -243,6 +243,18 @@ async def test_all_of_a_line_may_be_cancelled_and_leave_none(gate: Gate):
     assert gate.passed == ["later"]
 
 
+async def test_a_line_begun_while_another_ends_stays(gate: Gate):
+    gate.empty()
+    first, second = gate.enter(GROUP, "first", "second")
+    await turns(FEW)
+    first.cancel()
+    (third,) = gate.enter(GROUP, "third")
+    second.cancel()
+    await turns(FEW)
+    assert len(gate.pacer._lines) == 1
+    await third
+
+
 async def test_who_is_cancelled_takes_no_token(gate: Gate):
     gate.empty()
     (task,) = gate.enter(GROUP, "x")

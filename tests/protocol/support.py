@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import settings
 
+from azvm_async.errors import TransportError
 from azvm_async.protocol import lro, run_command
 from azvm_async.protocol.lro import FinalState, Lro
-from azvm_async.protocol.machine import About
+from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.run_command import RunCommand
 from azvm_async.wire import Request, Response
@@ -103,3 +104,14 @@ def viewed(state: str | None = None, provisioning: str = "Succeeded", **view: An
     if state is not None or view:
         properties["instanceView"] = {**({"executionState": state} if state is not None else {}), **view}
     return answer(200, {"id": VM, "properties": properties})
+
+
+def all_but_blind(state: Machine, seconds: float, answer: Response | TransportError) -> Machine:
+    """Return a state after as many misses at one moment as there must be of them, but for one."""
+    for _ in range(4):
+        state = (
+            state.missed(answer, at(seconds))
+            if isinstance(answer, TransportError)
+            else state.receive(answer, at(seconds))
+        )
+    return state

@@ -17,6 +17,7 @@ from protocol.support import (
     STATUS_URL,
     URL,
     VM,
+    all_but_blind,
     answer,
     at,
     begun,
@@ -52,7 +53,7 @@ def test_bare_location_may_bring_a_result_with_a_status_of_its_own():
 
 
 def test_blind_time_is_said_to_be_that_whatever_the_last_miss():
-    state = begun().receive(answer(503), at(0))
+    state = all_but_blind(begun(), 0, answer(503))
     with pytest.raises(StatusUnreadable, match="30 minutes"):
         state.receive(answer(200, b"?"), at(1800))
 

@@ -10,6 +10,7 @@ from protocol.support import (
     NEWER_STATUS_URL,
     STATUS_URL,
     VM,
+    all_but_blind,
     answer,
     at,
     begun,
@@ -148,29 +149,34 @@ def test_a_resource_that_is_no_object_is_unreadable(body):
 
 
 def test_thirty_minutes_without_a_readable_answer_are_told():
-    state = begun().receive(answer(503), at(100))
+    state = all_but_blind(begun(), 100, answer(503))
     state = state.receive(answer(503), at(1899.9))
     with pytest.raises(StatusUnreadable, match="30 minutes"):
         state.receive(answer(503), at(1900))
 
 
 def test_thirty_minutes_of_lost_answers_are_told_with_the_last_of_them():
-    state = begun().missed(LOST, at(100))
+    state = all_but_blind(begun(), 100, LOST)
     with pytest.raises(StatusUnreadable) as caught:
         state.missed(LOST, at(1900))
     assert caught.value.__cause__ is LOST
 
 
 def test_a_readable_answer_starts_the_thirty_minutes_anew():
-    state = begun().receive(answer(503), at(100)).receive(says("Running"), at(1800))
-    assert state.receive(answer(503), at(1950)).receive(answer(503), at(3700)).outcome is None
+    state = all_but_blind(begun(), 100, answer(503)).receive(says("Running"), at(1800))
+    assert all_but_blind(state, 1950, answer(503)).receive(answer(503), at(3700)).outcome is None
+
+
+def test_few_misses_are_no_blindness_however_much_time_lay_between():
+    state = begun().receive(answer(503), at(0)).receive(answer(503), at(7200)).receive(answer(503), at(14400))
+    assert state.outcome is None
 
 
 GIVEN_UP = {
     "refused": (begun(), answer(403)),
     "unknown": (readable(begun(), 6), answer(404)),
     "unreadable": (fed(begun(), [answer(200, b"?")] * 5), answer(200, b"?")),
-    "blind": (begun().receive(answer(503), at(0)), answer(503)),
+    "blind": (all_but_blind(begun(), 0, answer(503)), answer(503)),
 }
 
 
@@ -189,7 +195,7 @@ def test_trying_again_forgives_the_unreadable_answers():
 
 
 def test_trying_again_forgives_the_blind_minutes():
-    state = begun().receive(answer(503), at(0)).again(at(1800))
+    state = all_but_blind(begun(), 0, answer(503)).again(at(1800))
     assert state.receive(answer(503), at(1800)).outcome is None
 
 
@@ -221,24 +227,24 @@ def test_throttling_that_says_when_to_come_again_is_borne_for_hours(seconds):
 
 
 def test_throttling_that_does_not_say_when_is_borne_for_thirty_minutes():
-    state = begun().receive(answer(429), at(0))
+    state = all_but_blind(begun(), 0, answer(429))
     with pytest.raises(StatusUnreadable, match="30 minutes"):
         state.receive(answer(429), at(1800))
 
 
 def test_the_time_that_throttling_took_is_not_among_the_thirty_minutes():
-    state = begun().receive(answer(503), at(0)).receive(throttled(1200), at(10)).receive(throttled(1200), at(1210))
+    state = all_but_blind(begun(), 0, answer(503)).receive(throttled(1200), at(10)).receive(throttled(1200), at(1210))
     assert state.receive(answer(503), at(2410)).outcome is None
 
 
 def test_the_thirty_minutes_go_on_after_throttling():
-    state = begun().receive(answer(503), at(0)).receive(throttled(1200), at(10)).receive(answer(503), at(1210))
+    state = all_but_blind(begun(), 0, answer(503)).receive(throttled(1200), at(10)).receive(answer(503), at(1210))
     with pytest.raises(StatusUnreadable):
         state.receive(answer(503), at(3000))
 
 
 def test_throttling_at_the_end_of_thirty_blind_minutes_does_not_end_them():
-    state = begun().receive(answer(503), at(0)).receive(throttled(60), at(1900))
+    state = all_but_blind(begun(), 0, answer(503)).receive(throttled(60), at(1900))
     assert state.due(at(1900)) == Wait(1960.0)
 
 

@@ -201,3 +201,8 @@ def test_a_query_is_added_where_it_is_missing(url, query, whole):
 
 def test_the_path_of_a_resources_url_is_its_id():
     assert path_of("https://h/subscriptions/s?api-version=1") == "/subscriptions/s"
+
+
+def test_a_link_beside_a_base_that_names_a_user_is_not_followed():
+    with pytest.raises(ProtocolError):
+        follow("https://user@management.azure.com/a", "https://user@management.azure.com/b")

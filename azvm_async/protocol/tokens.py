@@ -27,6 +27,9 @@ from azvm_async.protocol.urls import is_on
 
 FORMAT = 1
 
+DEEPEST = 8
+"""Objects within objects that a token may have; ours have three."""
+
 BARE = "operation"
 """What an operation is called of which only the URL is known."""
 
@@ -105,11 +108,13 @@ def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
     return lro.bare(About(BARE, short_name(path)), url, now)
 
 
-def _check_urls(document: Mapping[str, Any], endpoint: str) -> None:
-    """Refuse a token any of whose URLs, however deep, is not on the endpoint's host."""
+def _check_urls(document: Mapping[str, Any], endpoint: str, depth: int = 0) -> None:
+    """Refuse a token any of whose URLs is not on the endpoint's host, and one that nests more deeply than any of ours."""
+    if depth > DEEPEST:
+        raise ValueError("it nests too deeply")
     for name, value in document.items():
         if isinstance(value, Mapping):
-            _check_urls(value, endpoint)
+            _check_urls(value, endpoint, depth + 1)
         elif value is not None and name in {"url", "poll_url", "location"}:
             _check_url(value, endpoint)
 

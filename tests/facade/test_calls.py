@@ -135,8 +135,9 @@ def test_wait_times_out_after_poll_timeout(make: Make, arm: Emulator, clock):
     facade = make(pollTimeout="1000")
     _, begun = facade.start_host(VM)
     before = clock.monotonic()
-    assert facade.wait_host_operation(begun)[0] is Status.TIMED_OUT
-    assert 1000 <= clock.monotonic() - before < 1200  # the poller's time runs on for a moment
+    status, late = facade.wait_host_operation(begun)
+    assert clock.monotonic() - before >= 1000  # virtual time runs on until this thread has its turn
+    assert (status, "within 1000 s" in late["error"]["message"]) == (Status.TIMED_OUT, True)
 
 
 def test_time_out_gives_the_handle_back(make: Make, arm: Emulator):

@@ -367,6 +367,11 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
         """Whether Azure may have got it although there is no answer yet; to cancel it then does not undo it."""
         return self._sending.in_doubt
 
+    @property
+    def answered_in_vain(self) -> bool:
+        """Whether Azure once answered neither yes nor no (408, 5xx): then it may have been done all the same."""
+        return self._sending.answered_in_vain
+
     def announce(self, callback: Callable[[], object]) -> None:
         """Have something called each time before the first byte is sent, to write down what is about to be done."""
         self._sending.announce = callback

@@ -194,11 +194,13 @@ class Provisioning(Session):
         return await self._deployer.provision(wanted(), sending, keep=keep)
 
     async def _deprovision(
-        self, name: str, deployment_name: str | None, assume_owned: bool, plan: bool, stack: bool, _: Sending
+        self, name: str, deployment_name: str | None, assume_owned: bool, plan: bool, stack: bool, sending: Sending
     ) -> Operation[Any]:
         target = self._vm(name)
         owned, only_plan, of_stack = (bool(vm.flag(each)) for each in (assume_owned, plan, stack))
         deployment = deployment_of(target, deployment_name, stack=of_stack)
+        if sending.announce is not None:
+            sending.announce()  # now, for what it writes is sent by its driver later
         return await self._deployer.deprovision(target, deployment, assume_owned=owned, only_plan=only_plan)
 
     def _order(

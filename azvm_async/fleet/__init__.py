@@ -212,7 +212,7 @@ class Fleet:
             See :meth:`start`.
         """
         Script(script, {}, {}, timeout, run_as_user).properties()  # what can't be is said before anything is sent
-        plain, protected = _for_each(parameters), _for_each(protected_parameters)
+        plain, protected = _for_each(parameters), _for_each(protected_parameters, secret=True)
 
         def submit(vm: Vm, command: str | None) -> Submission[Any]:
             return self._client.run_command(
@@ -255,7 +255,7 @@ class Fleet:
         **options : RunOptions
             See :meth:`start`.
         """
-        document, own = template_of(template), _for_each(parameters)
+        document, own = template_of(template), _for_each(parameters, secret=True)
 
         def submit(vm: Vm, _: str | None) -> Submission[Any]:
             return self._client.provision(
@@ -299,15 +299,19 @@ class Fleet:
         return run
 
 
-def _for_each(given: T | Callable[[str], T]) -> Callable[[str], T]:
-    """Return what gives each VM its own; where a caller's own callable fails, that is this VM's failure."""
+def _for_each(given: T | Callable[[str], T], *, secret: bool = False) -> Callable[[str], T]:
+    """Return what gives each VM its own; where a caller's own callable fails, that is this VM's failure.
+
+    What is secret may stand in the words of its error, which are not told then.
+    """
 
     def own(name: str) -> T:
         if not callable(given):
             return given
         try:
             return given(name)
-        except Exception as error:
-            raise InvalidRequest(f"No parameters for {name}: {type(error).__name__}: {error}", vm=name) from error
+        except Exception as error:  # noqa: BLE001 - whatever it raises
+            told = type(error).__name__ if secret else f"{type(error).__name__}: {error}"
+            raise InvalidRequest(f"No parameters for {name}: {told}", vm=name) from (None if secret else error)
 
     return own

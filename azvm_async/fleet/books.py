@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+DRIVEN = "it goes on only while its client is open, and elsewhere when it is resumed from its token"
+"""Told of a removal that is left, which is no operation of Azure's."""
+
+
 class Books:
     """Keeps them.
 
@@ -92,10 +96,18 @@ class Books:
         self._end(vm, State.SUCCEEDED, result=result)
 
     def failed(self, vm: Vm, error: AzureVMError) -> None:
-        """Note that it was not done, or that nobody knows."""
+        """Note that it was not done, or that nobody knows; what an earlier run sent stays open where this tells nothing of it."""
+        if self._says_nothing_of_the_past(vm):
+            self._end(vm, State.UNKNOWN, final=False, error=fresh(error))
+            return
         operation = self._handles.get(vm.key)
         goes_on = operation is not None and not operation.done and not isinstance(error, OperationFailed)
         self._end(vm, State.UNKNOWN if goes_on else state_of(error), error=fresh(error))
+
+    def undecided(self, vm: Vm) -> None:
+        """Note that nothing but a look at the VM tells whether what an earlier run was about to send was done."""
+        what = f"The {self._verb} of {vm.id.name} was about to be sent when an earlier run ended"
+        self._end(vm, State.UNKNOWN, error=OutcomeUnknown(what, vm=str(vm.id)))
 
     def unanswered(self, vm: Vm) -> None:
         """Note that nobody waits any more for Azure's answer; the journal keeps the intent, which a later run takes up."""
@@ -118,7 +130,9 @@ class Books:
 
     def left(self, vm: Vm, why: str | None) -> None:
         """Note that it goes on, and is not waited for."""
-        self._end(vm, State.RUNNING, note=why)
+        operation = self._handles.get(vm.key)
+        driven = DRIVEN if operation is not None and operation.driven else None
+        self._end(vm, State.RUNNING, note="; ".join(filter(None, (why, driven))) or None)
 
     def not_begun(self, vms: Iterable[Vm], why: str | None) -> None:
         """Note that nothing was sent, or that Azure refused what was; what an earlier run left stays as that left it."""
@@ -150,6 +164,13 @@ class Books:
             if self._over is not None:
                 return
             await news.wait()
+
+    def _says_nothing_of_the_past(self, vm: Vm) -> bool:
+        """Tell whether a failure is this run's alone: an earlier one may have begun an operation that it did not come to."""
+        entry, operation = self.entry(vm), self._handles.get(vm.key)
+        if entry is None or operation is None:
+            return entry is not None
+        return entry.token is None and _token_of(operation, vm) is None
 
     def _standing(self, vm: Vm, *, goes_on: bool = True) -> Outcome:
         """Return how it stands with a VM, with what its operation tells; a token is for what may go on."""

@@ -19,26 +19,31 @@ from azvm_async.protocol.machine import CANCELED, FAILED, SUCCEEDED
 ENDINGS = frozenset({SUCCEEDED, FAILED, CANCELED, "Unknown"})
 
 ABOUT_TO_BE_SENT = 8
-"""Requests of a run that wait for Azure's limits or for its answer."""
+"""Requests of one subscription that wait for Azure's limits or for its answer."""
 
 
 class Bulk(Engine):
-    """Does a job to VMs by hundreds.
+    """Does a job to VMs of one subscription, by hundreds.
 
     Parameters
     ----------
     context : Context
         The run's.
+    turns : asyncio.Semaphore
+        So many VMs of the subscription may have a place before Azure has accepted their requests.
     most : int
-        VMs a request, at most.
+        VMs a request, at most; not more than there are turns.
     leave : callable, optional
         Takes the VMs for which the provider can't be had, for another engine; without it that is a failure.
     """
 
     name: ClassVar[str] = "bulk"
 
-    def __init__(self, context: Context, most: int, leave: Callable[[Sequence[Vm]], object] | None) -> None:
+    def __init__(
+        self, context: Context, turns: asyncio.Semaphore, most: int, leave: Callable[[Sequence[Vm]], object] | None
+    ) -> None:
         super().__init__(context)
+        self._turns = turns
         self._most = min(MOST, most)
         self._leave = leave
 
@@ -51,17 +56,19 @@ class Bulk(Engine):
         gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
         for batch in batches:
             await gate.acquire()
+            for _ in batch:  # before any place: all the turns together are no more than the places, so that none lacks
+                await self._turns.acquire()
             for _ in batch:
                 await self._places.acquire()
             self.launch(tasks, Flight(batch), gate)
 
     def _batches(self, vms: Sequence[Vm]) -> Iterator[list[Vm]]:
         """Put together what goes into one request: what an earlier run sent by one, else VMs of one region."""
-        groups: dict[tuple[str, ...], list[Vm]] = {}
+        groups: dict[tuple[str, str], list[Vm]] = {}
         for vm in vms:
             entry = self._books.entry(vm)
             token = entry and entry.token
-            key = (token,) if token else (vm.id.subscription.lower(), vm.location or "")
+            key = ("token", token) if token else ("region", vm.location or "")
             groups.setdefault(key, []).append(vm)
         for group in groups.values():
             for first in range(0, len(group), self._most):
@@ -69,6 +76,13 @@ class Bulk(Engine):
 
     async def begin(self, flight: Flight) -> None:
         """See :meth:`Engine.begin`."""
+        try:
+            await self._begin(flight)
+        finally:
+            for _ in flight.vms:
+                self._turns.release()
+
+    async def _begin(self, flight: Flight) -> None:
         entry = self._books.entry(flight.vms[0])
         if entry and entry.token:
             self.taken_on(flight, self._client.resume(entry.token))

@@ -1,6 +1,6 @@
 """The engine that sends one request for each VM, as fast as Azure's limits allow.
 
-Each subscription is fed on its own, so that one that has to wait holds up no other, and only a few VMs of each are about to
+Each subscription has one of its own, so that one that has to wait holds up no other, and only a few VMs of each are about to
 be sent at a time: the others cost nothing before it is their turn.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from azvm_async.errors import NotFound, OutcomeUnknown
-from azvm_async.fleet.engine import Engine, Flight, by_subscription
+from azvm_async.errors import NotFound
+from azvm_async.fleet.engine import Context, Engine, Flight
 from azvm_async.fleet.jobs import Retake
 from azvm_async.fleet.query import Vm
 from azvm_async.outbox import SEARCHES
@@ -26,29 +26,47 @@ ABOUT_TO_BE_SENT = 50
 
 
 class Direct(Engine):
-    """Does a job to VMs one by one."""
+    """Does a job to VMs of one subscription, one by one.
+
+    Parameters
+    ----------
+    context : Context
+        The run's.
+    turns : asyncio.Semaphore
+        So many VMs of the subscription may have a place before Azure has accepted their requests.
+    """
 
     name: ClassVar[str] = "direct"
+
+    def __init__(self, context: Context, turns: asyncio.Semaphore) -> None:
+        super().__init__(context)
+        self._turns = turns
+        self._gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
 
     async def run(self, vms: Sequence[Vm]) -> None:
         """Do it to all of them; what an earlier run has begun is taken up first."""
         async with asyncio.TaskGroup() as tasks:
-            for group in by_subscription(sorted(vms, key=self._is_new)).values():
-                self._halt.feed(tasks.create_task(self._feed(tasks, group)))
+            self._halt.feed(tasks.create_task(self._feed(tasks, sorted(vms, key=self._is_new))))
 
     def _is_new(self, vm: Vm) -> bool:
         return self._books.entry(vm) is None
 
     async def _feed(self, tasks: asyncio.TaskGroup, vms: Sequence[Vm]) -> None:
         """Begin one after the other, as far as there are places."""
-        gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
         for vm in vms:
-            await gate.acquire()
+            await self._gate.acquire()
+            await self._turns.acquire()
             await self._places.acquire()
-            self.launch(tasks, Flight([vm]), gate)
+            self.launch(tasks, Flight([vm]), self._gate)
 
     async def begin(self, flight: Flight) -> None:
         """See :meth:`Engine.begin`."""
+        try:
+            await self._begin(flight)
+        finally:
+            self._turns.release()
+
+    async def _begin(self, flight: Flight) -> None:
         vm = flight.vms[0]
         entry = self._books.entry(vm)
         if entry is None:
@@ -56,8 +74,7 @@ class Direct(Engine):
         elif entry.token is not None:
             self.taken_on(flight, self._client.resume(entry.token))
         elif self._job.retake is Retake.ASK:
-            what = f"The {self._job.verb} of {vm.id.name} was about to be sent when an earlier run ended"
-            raise OutcomeUnknown(what, vm=str(vm.id))
+            self._books.undecided(vm)
         elif entry.command is None or not await self._is_found(flight, entry.command):
             await self._send(flight, entry.command)
 

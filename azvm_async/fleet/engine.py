@@ -38,6 +38,11 @@ class Flight:
         """Whether only Azure's answer can tell what was begun."""
         return self.operation is None and self.submission is not None and self.submission.in_doubt
 
+    @property
+    def may_be_done(self) -> bool:
+        """Whether something may have begun that is not known of: an answer is due, was lost, or was neither yes nor no."""
+        return self.in_doubt or bool(self.operation is None and self.submission and self.submission.answered_in_vain)
+
 
 class Halt:
     """Whether a run goes on, and what is to be stopped where it doesn't.
@@ -127,18 +132,10 @@ class Engine(ABC):
             self._given_up(flight)
             if self._halt.reason is None:
                 raise
-        except ClientClosed:
-            if self._halt.reason is None:
-                self._halt.call("the client was closed", waits=False)
-            self._given_up(flight)
         except AzureVMError as error:
-            if self._is_not_repeated(flight, error):
-                self._given_up(flight)
-            else:
-                self.refused(flight, error)
+            self._broken_off(flight, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours, or of a callback, is one VM's, not the fleet's
-            _log.exception("The %s of %s could not be followed", self._job.verb, flight.vms[0].id.name)
-            self.refused(flight, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
+            self._at_fault(flight, error)
         finally:
             self._halt.flights.discard(flight)
             self._halt.counts(self._books.failures)
@@ -146,13 +143,30 @@ class Engine(ABC):
                 self._places.release()
 
     async def _follow_unless_halted(self, flight: Flight) -> None:
-        if self._halt.waits or (flight.operation is not None and flight.operation.done):
+        if flight.operation is None:
+            return  # the books have told all
+        if self._halt.waits or flight.operation.done:
             await self.follow(flight)
         else:
             self._given_up(flight)
 
+    def _broken_off(self, flight: Flight, error: AzureVMError) -> None:
+        """Write down what is left of a flight by an error."""
+        if isinstance(error, ClientClosed) and self._halt.reason is None:
+            self._halt.call("the client was closed", waits=False)
+        if isinstance(error, ClientClosed) or self._is_not_repeated(flight, error):
+            self._given_up(flight)
+        else:
+            self.refused(flight, error)
+
+    def _at_fault(self, flight: Flight, error: Exception) -> None:
+        """Write down a mistake, which says nothing of what was sent."""
+        _log.error("The %s of %s could not be followed", self._job.verb, flight.vms[0].id.name, exc_info=error)
+        kind = OutcomeUnknown if flight.operation is not None or flight.may_be_done else AzureVMError
+        self.refused(flight, kind(f"A fault in azvm_async: {type(error).__name__}: {error}"))
+
     def _is_not_repeated(self, flight: Flight, error: AzureVMError) -> bool:
-        """Tell whether Azure has done nothing, and would have been asked again if the run were not halted."""
+        """Tell whether Azure has not said no, and would have been asked again if the run were not halted."""
         if self._halt.reason is None or flight.operation is not None or isinstance(error, OutcomeUnknown):
             return False
         return may_repeat(Repeat.ANSWERED, error)
@@ -163,7 +177,7 @@ class Engine(ABC):
         if flight.operation is not None:
             for vm in vms:
                 self._books.left(vm, self._halt.reason)
-        elif flight.in_doubt:
+        elif flight.may_be_done:
             for vm in vms:
                 self._books.unanswered(vm)
         else:

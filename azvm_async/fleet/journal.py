@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from azvm_async import errors
 from azvm_async.errors import AzureVMError, InvalidRequest
@@ -62,8 +62,11 @@ class Entry:
 class Journal:
     """An open journal; :func:`opened` makes it."""
 
+    _open: ClassVar[set["Journal"]] = set()
+
     def __init__(self, descriptor: int, entries: Mapping[str, Entry]) -> None:
         self._descriptor = descriptor
+        self._open.add(self)
         self.entries = entries
         """What it said when it was opened, by ARM id in lower case."""
 
@@ -86,22 +89,30 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._descriptor)
-        self._descriptor = -1  # its number may soon be another file's
+        if self in self._open:
+            self._open.remove(self)
+            os.close(self._descriptor)
+            self._descriptor = -1  # its number may soon be another file's
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Let go of all files in a process that was forked, which else would keep their locks; its parent goes on."""
+        for journal in tuple(cls._open):
+            journal.close()
 
     def _write(self, document: Mapping[str, Any]) -> None:
-        line = _line(document)
-        written = os.write(self._descriptor, line)
-        if written < len(line):  # the disk is full; half a line must not stand before another one
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _append(self._descriptor, document)
+
+
+if hasattr(os, "register_at_fork"):  # there is none on Windows
+    os.register_at_fork(after_in_child=Journal.close_all)
 
 
 class NoJournal(Journal):
     """Where none is kept."""
 
     def __init__(self) -> None:
-        super().__init__(-1, {})
+        self.entries = {}
 
     def close(self) -> None:
         """See :meth:`Journal.close`."""
@@ -128,17 +139,22 @@ def opened(path: str | os.PathLike[str] | None, verb: str, endpoint: str, argume
     Raises
     ------
     InvalidRequest
-        When the file is the journal of another run, no journal, or in use by another process, or can't be opened.
+        When the file is the journal of another run, no journal, or in use by another run; when it is a link or another
+        user's; when it can't be opened or written.
     """
     if path is None:
         return NoJournal()
     head = {"azvm_journal": FORMAT, "verb": verb, "endpoint": endpoint, "arguments": _hashed(arguments)}
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
-        raise InvalidRequest(f"The journal {os.fspath(path)} can't be opened: {error.strerror}") from error
+        why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        raise InvalidRequest(f"The journal {os.fspath(path)} can't be opened: {why}") from error
     try:
         return Journal(descriptor, _begun(descriptor, Path(path), head))
+    except OSError as error:
+        os.close(descriptor)
+        raise InvalidRequest(f"The journal {os.fspath(path)} can't be begun: {error.strerror}") from error
     except BaseException:
         os.close(descriptor)
         raise
@@ -146,19 +162,30 @@ def opened(path: str | os.PathLike[str] | None, verb: str, endpoint: str, argume
 
 def _begun(descriptor: int, path: Path, head: Mapping[str, Any]) -> dict[str, Entry]:
     """Return what a journal says; where it is empty, begin it."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise InvalidRequest(f"The journal {path} is no regular file")
+    _check_file(descriptor, path)
     _lock(descriptor, path)
-    text = path.read_bytes()
+    with open(descriptor, "rb", closefd=False) as file:
+        text = file.read()
     whole, _, torn = text.rpartition(b"\n")
     if not whole and not _line(head).startswith(text):  # nobody's file is to be cut short
         raise InvalidRequest(f"{path} is no journal")
     entries = _read(path, whole, head) if whole else {}
     if torn:  # the last line of a process that was killed while it wrote
         os.ftruncate(descriptor, len(text) - len(torn))
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, 0o600)  # it may have been there before
     if not whole:
-        os.write(descriptor, _line(head))
+        _append(descriptor, head)
     return entries
+
+
+def _check_file(descriptor: int, path: Path) -> None:
+    """Refuse what somebody else has laid there, who may read it or make it another file."""
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise InvalidRequest(f"The journal {path} is no regular file")
+    if hasattr(os, "geteuid") and facts.st_uid != os.geteuid():
+        raise InvalidRequest(f"The journal {path} is another user's file")
 
 
 def _read(path: Path, text: bytes, head: Mapping[str, Any]) -> dict[str, Entry]:
@@ -173,7 +200,7 @@ def _read(path: Path, text: bytes, head: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    """Keep other processes out, until the file is closed."""
+    """Keep other runs out, of this process too, until the file is closed."""
     try:
         import fcntl  # noqa: PLC0415 - there is none on Windows
     except ImportError:
@@ -208,6 +235,15 @@ def _entries(lines: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
             else:
                 entries[key] = replace(entries.get(key, Entry()), outcome=_outcome(line))
     return entries
+
+
+def _append(descriptor: int, document: Mapping[str, Any]) -> None:
+    """Write a line, or nothing: when the disk is full, half a line must not stand before another one."""
+    line = _line(document)
+    written = os.write(descriptor, line)
+    if written < len(line):
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

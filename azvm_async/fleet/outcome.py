@@ -18,13 +18,13 @@ class State(StrEnum):
 
     CANCELED = "Canceled"
     UNKNOWN = "Unknown"
-    """It may have been done or not, and nothing tells."""
+    """It may have been done or not, and nothing tells. With a token, or a journal, that can still be found out."""
 
     SKIPPED = "Skipped"
     """It was not needed."""
 
     RUNNING = "Running"
-    """It goes on in Azure; the run does not wait for it any more. Its token is in the report."""
+    """It goes on in Azure (a removal in its client only); the run does not wait for it any more. The report has its token."""
 
     NOT_BEGUN = "NotBegun"
     """Nothing was sent."""
@@ -59,7 +59,7 @@ class Outcome:
     engine : str or None
         ``direct`` or ``bulk``; ``None`` where nothing was sent.
     note : str or None
-        Why nothing was done, or why nobody waits any more.
+        Why nothing was done, or why nobody waits any more; and where a removal goes on.
     """
 
     vm: str

@@ -1,13 +1,13 @@
 """Which VMs a fleet has: those that are named, or those that a query finds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from azvm_async.client import AzureVMClient
-from azvm_async.errors import InvalidRequest, NotFound
+from azvm_async.errors import AzureVMError, InvalidRequest, NotFound
 from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
 from azvm_async.protocol.vm import VirtualMachine
 
@@ -114,32 +114,35 @@ async def queried(client: AzureVMClient, query: Query) -> list[Vm]:
     """Return the VMs that a query finds. Raises as ``client.list``."""
     found = [vm async for vm in query.listed(client) if replace(query, state=None).finds(vm)]
     if query.state is not None:  # the list of states may be barred to who may read the VMs
-        told = await _read(client, [_of(vm) for vm in found if vm.power_state is None])
+        seen = await _read(client, [_of(vm) for vm in found if vm.power_state is None])
+        told = {vm.id.lower(): vm for vm in map(_readable, seen) if vm is not None}
         found = [told.get(vm.id.lower(), vm) for vm in found]
     return [_of(vm) for vm in found if query.finds(vm)]
 
 
-async def with_states(client: AzureVMClient, vms: list[Vm]) -> list[Vm]:
-    """Return VMs with their regions and power states; one that is not there has neither.
-
-    Many of a subscription are looked up in its list; each of a few is read by itself.
-    """
-    by_subscription: dict[str, list[Vm]] = {}
+def by_subscription(vms: Iterable[Vm]) -> dict[str, list[Vm]]:
+    """Return the VMs of each subscription."""
+    found: dict[str, list[Vm]] = {}
     for vm in vms:
-        by_subscription.setdefault(vm.id.subscription.lower(), []).append(vm)
-    known: dict[str, VirtualMachine] = {}
-    for subscription, group in by_subscription.items():
-        look = _read(client, group) if len(group) <= FEW else _looked_up(client, subscription, group)
-        known.update(await look)
-    return [_with_state(vm, known.get(vm.key)) for vm in vms]
+        found.setdefault(vm.id.subscription.lower(), []).append(vm)
+    return found
 
 
-async def _read(client: AzureVMClient, vms: list[Vm]) -> dict[str, VirtualMachine]:
-    found = await asyncio.gather(*(_there(client, vm) for vm in vms), return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return {vm.id.lower(): vm for vm in found if isinstance(vm, VirtualMachine)}
+async def with_states(client: AzureVMClient, vms: Sequence[Vm]) -> list[tuple[Vm, AzureVMError | None]]:
+    """Return VMs of one subscription with their regions and power states, each with why they could not be read, if so.
+
+    One that is not there has neither. Many are looked up in the subscription's list; each of a few is read by itself.
+    """
+    seen = await (_read(client, vms) if len(vms) <= FEW else _looked_up(client, vms))
+    return [_with_state(vm, each) for vm, each in zip(vms, seen, strict=True)]
+
+
+Seen = VirtualMachine | AzureVMError | None
+"""What is known of a VM, why that can't be told, or that it is not there."""
+
+
+async def _read(client: AzureVMClient, vms: Sequence[Vm]) -> list[Seen]:
+    return [_known(each) for each in await asyncio.gather(*(_there(client, vm) for vm in vms), return_exceptions=True)]
 
 
 async def _there(client: AzureVMClient, vm: Vm) -> VirtualMachine | None:
@@ -149,13 +152,30 @@ async def _there(client: AzureVMClient, vm: Vm) -> VirtualMachine | None:
         return None
 
 
-async def _looked_up(client: AzureVMClient, subscription: str, vms: list[Vm]) -> dict[str, VirtualMachine]:
-    wanted = {vm.key for vm in vms}
-    return {vm.id.lower(): vm async for vm in client.list_states(subscription) if vm.id.lower() in wanted}
+def _known(seen: VirtualMachine | BaseException | None) -> Seen:
+    if isinstance(seen, BaseException) and not isinstance(seen, AzureVMError):
+        raise seen
+    return seen
 
 
-def _with_state(vm: Vm, seen: VirtualMachine | None) -> Vm:
-    return Vm(vm.id) if seen is None else Vm(vm.id, seen.location, seen.power_state)
+def _readable(seen: Seen) -> VirtualMachine | None:
+    if isinstance(seen, AzureVMError):
+        raise seen
+    return seen
+
+
+async def _looked_up(client: AzureVMClient, vms: Sequence[Vm]) -> Sequence[Seen]:
+    try:
+        known = {vm.id.lower(): vm async for vm in client.list_states(vms[0].id.subscription)}
+    except AzureVMError as error:
+        return [error] * len(vms)
+    return [known.get(vm.key) for vm in vms]
+
+
+def _with_state(vm: Vm, seen: Seen) -> tuple[Vm, AzureVMError | None]:
+    if isinstance(seen, AzureVMError):
+        return vm, seen
+    return (Vm(vm.id) if seen is None else Vm(vm.id, seen.location, seen.power_state)), None
 
 
 def _of(vm: VirtualMachine) -> Vm:

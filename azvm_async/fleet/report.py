@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -35,6 +35,10 @@ class Report:
     began: datetime
     ended: datetime
     notes: tuple[str, ...] = ()
+    _index: dict[str, Outcome] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {})  # filled when it is first looked into: most reports are not
 
     @classmethod
     def merged(cls, reports: Iterable["Report"]) -> Self:
@@ -66,11 +70,14 @@ class Report:
         KeyError
             When it is not in the run.
         """
-        wanted = vm.lower()
-        for outcome in self.outcomes:
-            if wanted in {outcome.vm.lower(), outcome.name.lower()}:
-                return outcome
-        raise KeyError(vm)
+        if not self._index:
+            for outcome in self.outcomes:
+                self._index.setdefault(outcome.vm.lower(), outcome)
+                self._index.setdefault(outcome.name.lower(), outcome)
+        try:
+            return self._index[vm.lower()]
+        except KeyError:
+            raise KeyError(vm) from None
 
     @property
     def ok(self) -> bool:

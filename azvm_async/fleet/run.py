@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Sequence
+from dataclasses import replace
 
 from azvm_async.client import AzureVMClient
-from azvm_async.errors import AzureVMError, fresh
 from azvm_async.fleet.books import Books
 from azvm_async.fleet.bulk import Bulk
-from azvm_async.fleet.choice import needed, shared_out
+from azvm_async.fleet.choice import shared_out
 from azvm_async.fleet.direct import Direct
 from azvm_async.fleet.engine import Context, Halt
 from azvm_async.fleet.jobs import Job
 from azvm_async.fleet.journal import Journal
 from azvm_async.fleet.options import Options
 from azvm_async.fleet.outcome import Outcome
-from azvm_async.fleet.query import Vm
+from azvm_async.fleet.query import Vm, by_subscription
 from azvm_async.fleet.report import Report
-from azvm_async.protocol.bulk_request import MOST
 
 GRACE = 10.0
 """Seconds for which answers are waited for when a run's time is over, so that what was accepted has a token."""
@@ -49,13 +48,14 @@ class Run(AsyncIterable[Outcome]):
 
     @property
     def heard(self) -> bool:
-        """Whether somebody got its report, or why there is none."""
+        """Whether somebody got its report."""
         return self._heard
 
     @property
     def report(self) -> Report:
         """How it stands at this moment, with the tokens of all that goes on."""
-        return self._books.report()
+        told = self._books.report()
+        return replace(told, notes=tuple(sorted(told.notes)))  # the subscriptions' come in any order
 
     def stop(self, reason: str = "the run was stopped", *, wait: bool = True) -> None:
         """Let nothing more begin. What has begun is waited for, or with ``wait=False`` left to go on in Azure."""
@@ -72,18 +72,10 @@ class Run(AsyncIterable[Outcome]):
         Returns
         -------
         Report
-            How it went with each VM. That some failed is no error: :meth:`Report.raise_for_failures`.
-
-        Raises
-        ------
-        AuthenticationError, NotFound, RequestRefused, TransportError
-            When the states of the VMs were needed and could not be read; nothing was begun then.
+            How it went with each VM. That some failed is no error: :meth:`Report.raise_for_failures`. So it is with those
+            whose state was needed and could not be read: that is no reason to leave the others alone.
         """
-        try:
-            await asyncio.shield(self._task)
-        except AzureVMError as error:
-            self._heard = True
-            raise fresh(error) from error.__cause__
+        await asyncio.shield(self._task)
         self._heard = True
         return self.report
 
@@ -108,9 +100,6 @@ class Run(AsyncIterable[Outcome]):
                 await asyncio.wait([work])
             with contextlib.suppress(asyncio.CancelledError):  # that was us, and the books say what it left
                 work.result()
-        except AzureVMError as error:
-            self._halt.call(f"what it needs to know could not be read: {error.what}", waits=True)
-            raise
         finally:
             self._books.close(self._halt.reason)
 
@@ -133,19 +122,26 @@ class Run(AsyncIterable[Outcome]):
         self._halt.call(f"the deadline of {self._options.deadline:g} s passed", waits=False)
 
     async def _work(self, vms: Sequence[Vm]) -> None:
-        looking = asyncio.create_task(self._looked_up(vms))
+        """Work on the subscriptions side by side: what holds up one holds up no other."""
+        groups = by_subscription(vms).values()
+        async with asyncio.TaskGroup() as tasks:
+            for group in groups:
+                tasks.create_task(self._work_on(group, self._turns(len(groups))))
+
+    def _turns(self, subscriptions: int) -> int:
+        """Return how many places a subscription may hold before Azure has accepted: so many that all others have theirs."""
+        return max(1, (self._options.max_concurrency or sys.maxsize) // subscriptions)
+
+    async def _work_on(self, vms: Sequence[Vm], most: int) -> None:
+        looking = asyncio.create_task(shared_out(self._context, self._options, vms))
         self._halt.feed(looking)
         try:
             one_by_one, together = await looking
         except asyncio.CancelledError:  # the run is halted, or its loop ends
             return
+        turns = asyncio.Semaphore(most)
         async with asyncio.TaskGroup() as tasks:
-            direct, most = Direct(self._context), self._options.max_concurrency or MOST
+            direct = Direct(self._context, turns)
             leave = None if self._options.engine == "bulk" else lambda left: tasks.create_task(direct.run(left))
             tasks.create_task(direct.run(one_by_one))
-            tasks.create_task(Bulk(self._context, most, leave).run(together))
-
-    async def _looked_up(self, vms: Sequence[Vm]) -> tuple[list[Vm], list[Vm]]:
-        """Find out what is to be done, and how: which VMs are asked one by one, and which in bulk."""
-        wanted = await needed(self._context, vms) if self._options.only_needed else vms
-        return await shared_out(self._context, self._options, wanted)
+            tasks.create_task(Bulk(self._context, turns, most, leave).run(together))

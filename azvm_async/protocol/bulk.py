@@ -180,13 +180,13 @@ class Bulk:
         Raises
         ------
         InvalidRequest
-            When it is not about this VM.
+            When it is not about this VM, or the VM has no operation that could be followed.
         """
         for member in self.members:
-            if member.resource.lower() == resource.lower():
-                about, call = About(self.about.verb, member.resource), member.operation_id or self.call
-                return replace(self, about=about, call=call, members=(member,), alone=True)
-        raise InvalidRequest(f"The {self.about} is not about {resource}", vm=resource)
+            if member.operation_id and member.resource.lower() == resource.lower():
+                about = About(self.about.verb, member.resource)
+                return replace(self, about=about, call=member.operation_id, members=(member,), alone=True)
+        raise InvalidRequest(f"The {self.about} has no operation on {resource}", vm=resource)
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`. Only what has not ended is followed; if all has, all is read again."""

@@ -45,7 +45,7 @@ def may_repeat(repeat: Repeat, error: BaseException) -> bool:
         return False
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return repeat is not Repeat.NEVER
-    return _answered_in_vain(error) and repeat in {Repeat.ALWAYS, Repeat.ANSWERED}
+    return answered_in_vain(error) and repeat in {Repeat.ALWAYS, Repeat.ANSWERED}
 
 
 def outcome_unknown(repeat: Repeat, errors: Sequence[AzureVMError]) -> bool:
@@ -59,16 +59,16 @@ def outcome_unknown(repeat: Repeat, errors: Sequence[AzureVMError]) -> bool:
     doubt = any(_may_be_done(repeat, error) for error in errors)
     last = errors[-1]
     settled = isinstance(last, RequestRefused) and last.status != HTTPStatus.TOO_MANY_REQUESTS
-    return doubt and (not settled or _answered_in_vain(last))
+    return doubt and (not settled or answered_in_vain(last))
 
 
 def _may_be_done(repeat: Repeat, error: AzureVMError) -> bool:
     if isinstance(error, TransportError):
         return error.maybe_applied
-    return repeat is Repeat.REFUSED and _answered_in_vain(error)
+    return repeat is Repeat.REFUSED and answered_in_vain(error)
 
 
-def _answered_in_vain(error: AzureVMError) -> bool:
+def answered_in_vain(error: AzureVMError) -> bool:
     """Tell whether an answer says neither yes nor no."""
     status = error.status or 0
     return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR

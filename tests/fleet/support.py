@@ -114,6 +114,11 @@ def put(file: Path, content: str | bytes) -> None:
     file.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def allow(file: Path, mode: int) -> None:
+    """Say who may do what with a file."""
+    file.chmod(mode)
+
+
 def mode_of(file: Path) -> int:
     """Return who may do what with a file."""
     return stat.S_IMODE(file.stat().st_mode)

@@ -171,6 +171,32 @@ async def test_bulk_run_is_taken_up_as_one_also_by_another_engine(
     assert (report.totals, len(wire.writes)) == ({"Succeeded": 5}, 1)
 
 
+async def test_each_is_taken_up_by_its_own_request_also_where_they_are_interleaved(
+    client: AzureVMClient, arm: Emulator, wire: Wire, journal
+):
+    for number in range(3):
+        crowd(arm, 1, prefix=f"west{number}-")
+        crowd(arm, 1, prefix=f"north{number}-", location="northeurope")
+    names = [f"{region}{number}-0" for number in range(3) for region in ("west", "north")]
+    await run_of(client, names, engine="bulk", journal=journal, deadline=3)
+    report = (await run_of(client, names, engine="bulk", journal=journal)).report
+    assert (report.totals, batches(wire)) == ({"Succeeded": 6}, [3, 3])
+
+
+async def test_each_is_taken_up_by_its_own_request_also_where_that_is_partly_over(
+    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal
+):
+    crowd(arm, 2)
+    crowd(arm, 2, prefix="north", location="northeurope")
+    for name, region in (("quick", "westeurope"), ("still", "northeurope")):
+        arm.add_vm(name, power="running", location=region)
+    names = ["quick", "vm0", "north0", "still", "vm1", "north1"]
+    first = (await run_of(client, names, engine="bulk", journal=journal, deadline=12)).report
+    async with opened(arm, clock) as later:
+        second = (await run_of(later, names, engine="bulk", journal=journal)).report
+    assert (first.totals, second.totals) == ({"Succeeded": 2, "Running": 4}, {"Succeeded": 6})
+
+
 async def test_one_that_was_refused_and_not_written_down_is_unknown(
     client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal
 ):

@@ -175,44 +175,21 @@ async def test_cancelled_block_lets_nothing_more_begin(client: AzureVMClient, ar
     assert (done(arm, "start").total(), fleet_tasks()) == (2, [])
 
 
-async def test_error_of_a_run_that_nobody_awaited_is_raised_at_the_end(client: AzureVMClient, arm: Emulator):
-    arm.inject(faults.Status(403), method="GET", times=99)
-    with pytest.raises(AuthenticationError):
-        async with Fleet(client, crowd(arm, 2)) as fleet:
-            fleet.start(only_needed=True)
-
-
-async def test_error_that_was_caught_is_not_raised_again_at_the_end(client: AzureVMClient, arm: Emulator):
+async def test_end_raises_nothing_for_states_that_could_not_be_read(client: AzureVMClient, arm: Emulator):
+    """They are in the report as failures, which raise nothing either."""
     arm.inject(faults.Status(403), method="GET", times=99)
     async with Fleet(client, crowd(arm, 2)) as fleet:
-        with pytest.raises(AuthenticationError):
-            await fleet.start(only_needed=True)
+        run = fleet.start(only_needed=True)
+    assert run.report.totals == {"Failed": 2}
 
 
-async def test_error_of_one_run_does_not_keep_the_end_from_waiting_for_another(client: AzureVMClient, arm: Emulator):
+async def test_unreadable_states_of_one_run_do_not_keep_the_end_from_waiting_for_another(
+    client: AzureVMClient, arm: Emulator
+):
     arm.inject(faults.Status(403), method="GET", path="*/vm0", times=99)
-    runs = []
-
-    async def use() -> None:
-        async with Fleet(client, crowd(arm, 2)) as fleet:
-            runs.extend([fleet.start(only_needed=True), fleet.start()])
-
-    with pytest.raises(AuthenticationError):
-        await use()
-    assert runs[1].report.totals == {"Succeeded": 2}
-
-
-async def test_error_of_the_block_comes_before_that_of_a_run(client: AzureVMClient, arm: Emulator, clock: VirtualClock):
-    arm.inject(faults.Status(403), method="GET", times=99)
-
-    async def use() -> None:
-        async with Fleet(client, crowd(arm, 2)) as fleet:
-            fleet.start(only_needed=True)
-            await clock.sleep(5)
-            raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        await use()
+    async with Fleet(client, crowd(arm, 1)) as fleet:
+        runs = [fleet.start(only_needed=True), fleet.start()]
+    assert [run.report.totals for run in runs] == [{"Failed": 1}, {"Succeeded": 1}]
 
 
 async def test_query_that_cannot_be_read_is_an_error_of_entering(client: AzureVMClient, arm: Emulator):

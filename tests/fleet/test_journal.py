@@ -1,37 +1,21 @@
-"""The journal: what is in it when, what is never in it, whose it is, and how a run is taken up from it."""
+"""The journal: what is in it when, what is never in it, and whose it is."""
 
-import json
+import errno
 import os
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doubles import turns
 
-from azvm_async import AzureVMClient, Fleet, InvalidRequest, OutcomeUnknown, State, TransportError, VirtualClock
+from azvm_async import AzureVMClient, Fleet, InvalidRequest
 from azvm_async.emulator import Emulator, faults
-from azvm_async.emulator.mishaps import Mishaps
 from azvm_async.fleet.journal import opened as opened_journal
 from azvm_async.wire import Request
-from fleet.support import Wire, bytes_of, crowd, done, mode_of, opened, put, run_of, states, text_of
-
-
-def lines(journal: Path) -> list[dict[str, Any]]:
-    """Return what is written."""
-    return [json.loads(line) for line in text_of(journal).splitlines()]
-
-
-def about(line: dict[str, Any], name: str) -> bool:
-    """Tell whether a line is of a VM."""
-    return any(each.endswith(f"/{name}") for each in [line.get("vm", ""), *line.get("vms", [])])
-
-
-def cut(journal: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
-    """Leave some lines out, as if the run had been killed before they were written."""
-    left = [line for line in lines(journal) if "azvm_journal" in line or keep(line)]
-    put(journal, "".join(f"{json.dumps(line)}\n" for line in left))
-
+from fleet.journals import about, lines
+from fleet.support import Wire, allow, bytes_of, crowd, done, mode_of, put, run_of, states, text_of
 
 # What is in it.
 
@@ -190,6 +174,84 @@ async def test_what_is_no_regular_file_is_refused(client: AzureVMClient, tmp_pat
         await run_of(client, ["vm1"], journal=tmp_path / "pipe")
 
 
+async def test_file_that_was_there_is_its_owners_only_from_then_on(client: AzureVMClient, journal: Path):
+    put(journal, b"")
+    allow(journal, 0o666)
+    await run_of(client, [], journal=journal)
+    assert mode_of(journal) == 0o600
+
+
+def test_link_is_refused_and_not_followed(journal: Path, tmp_path: Path):
+    journal.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InvalidRequest, match="symbolic link"):
+        opened_journal(journal, "start", "https://a", {})
+    assert [each.name for each in tmp_path.iterdir()] == [journal.name]
+
+
+async def test_another_users_file_is_refused_and_left_as_it_is(
+    client: AzureVMClient, journal: Path, monkeypatch: pytest.MonkeyPatch
+):
+    put(journal, b"")
+    allow(journal, 0o644)
+    monkeypatch.setattr("azvm_async.fleet.journal.os.geteuid", lambda: 4711)
+    with pytest.raises(InvalidRequest, match="another user's"):
+        await run_of(client, [], journal=journal)
+    assert (bytes_of(journal), mode_of(journal)) == (b"", 0o644)
+
+
+def test_what_is_read_is_what_was_locked(journal: Path, monkeypatch: pytest.MonkeyPatch):
+    """Not what somebody has laid in its place meanwhile."""
+    opened_journal(journal, "start", "https://a", {}).close()
+
+    def swapped(*_: object) -> None:
+        journal.unlink()
+        put(journal, b"hello")
+
+    monkeypatch.setattr("azvm_async.fleet.journal._lock", swapped)
+    opened_journal(journal, "start", "https://a", {}).close()
+    assert bytes_of(journal) == b"hello"
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "short"])
+def test_journal_that_cannot_be_begun_is_refused_and_stays_empty(
+    journal: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+):
+    whole = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if fails:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(descriptor, data[:10])
+
+    monkeypatch.setattr("azvm_async.fleet.journal.os.write", full)
+    with pytest.raises(InvalidRequest, match="can't be begun: No space left"):
+        opened_journal(journal, "start", "https://a", {})
+    assert bytes_of(journal) == b""
+
+
+FORKED = """\
+import os, sys
+from azvm_async.fleet.journal import opened
+first = opened(sys.argv[1], "start", "https://a", {})
+goes_on, lives = os.pipe()
+is_there, tell = os.pipe()
+if not os.fork():
+    os.close(lives)
+    os.write(tell, b"1")
+    os.read(goes_on, 1)  # until its parent has ended
+    os._exit(0)
+os.read(is_there, 1)
+first.close()
+opened(sys.argv[1], "start", "https://a", {}).close()
+"""
+
+
+def test_forked_child_does_not_keep_the_journal(journal: Path):
+    command = [sys.executable, "-c", FORKED, str(journal)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
 async def test_journal_in_use_is_refused(client: AzureVMClient, arm: Emulator, journal: Path):
     async with Fleet(client, crowd(arm, 1), journal=journal) as fleet:
         run = fleet.start()
@@ -240,257 +302,6 @@ async def test_journal_that_cannot_be_written_any_more_lets_nothing_be_sent(
     assert done(arm, "start") == {"vm0": 1, "vm1": 1}
     assert any("not complete" in note for note in report.notes)
     assert [*lines(journal)[-1]] == ["vms", "token", "at"]
-
-
-# Taking up.
-
-
-async def test_ended_ones_are_told_as_they_were_and_not_asked_again(
-    client: AzureVMClient, arm: Emulator, wire: Wire, journal: Path
-):
-    names = [*crowd(arm, 2), "absent"]
-    arm.inject(faults.AllocationFailed(), path="*/vm1/start")
-    first = (await run_of(client, names, journal=journal)).report
-    before = len(wire.sent)
-    second = (await run_of(client, names, journal=journal)).report
-    assert len(wire.sent) == before
-    told = [[(each.vm, each.state, each.ended, each.polls, str(each.error)) for each in run] for run in (first, second)]
-    assert told[0] == told[1]
-    assert [type(outcome.error) for outcome in first] == [type(outcome.error) for outcome in second]
-
-
-async def test_result_of_a_script_is_told_again(client: AzureVMClient, arm: Emulator, journal: Path):
-    crowd(arm, 1, power="running")
-    first, second = [(await run_of(client, ["vm0"], "run_command", "echo hi", journal=journal)).report for _ in "12"]
-    assert first["vm0"].result == second["vm0"].result
-    assert second["vm0"].result.stdout == "hi\n"
-
-
-@pytest.mark.parametrize("engine", ["direct", "bulk"])
-async def test_accepted_ones_are_resumed_with_their_times(
-    arm: Emulator, clock: VirtualClock, journal: Path, client: AzureVMClient, engine
-):
-    names = crowd(arm, 3)
-    first = (await run_of(client, names, engine=engine, journal=journal, deadline=5)).report
-    wire = Wire(arm.transport())
-    async with opened(arm, clock, wire) as later:
-        second = (await run_of(later, names, engine=engine, journal=journal)).report
-    assert (first.totals, second.totals) == ({"Running": 3}, {"Succeeded": 3})
-    assert (wire.writes, done(arm, "start").total()) == ([], 3)
-    times = [[(outcome.submitted, outcome.accepted) for outcome in report] for report in (first, second)]
-    assert times[0] == times[1]
-    assert all(outcome.ended and outcome.seconds and outcome.seconds > 5 for outcome in second)
-
-
-async def test_those_that_were_not_begun_are_begun(client: AzureVMClient, arm: Emulator, journal: Path):
-    names = crowd(arm, 4)
-    first = (await run_of(client, names, journal=journal, max_concurrency=2, deadline=5)).report
-    second = (await run_of(client, names, journal=journal)).report
-    assert (first.totals, second.totals) == ({"Running": 2, "NotBegun": 2}, {"Succeeded": 4})
-    assert done(arm, "start") == dict.fromkeys(names, 1)
-
-
-async def test_those_that_a_short_run_does_not_come_to_stay_as_they_were_left(
-    client: AzureVMClient, arm: Emulator, journal: Path
-):
-    """Accepted ones keep their token in its report, and what was about to be sent is unknown."""
-    names = crowd(arm, 3)
-    await run_of(client, names, journal=journal, max_concurrency=2, deadline=5)
-    put(journal, text_of(journal) + json.dumps({"vms": [Fleet(client, ["vm2"]).vms[0]], "intent": True}) + "\n")
-    report = (await run_of(client, names, journal=journal, deadline=0)).report
-    assert states(report) == {"vm0": "Running", "vm1": "Running", "vm2": "Unknown"}
-    assert [outcome.token is not None for outcome in report] == [True, True, False]
-    assert isinstance(report["vm2"].error, OutcomeUnknown)
-    assert (await run_of(client, names, journal=journal)).report.totals == {"Succeeded": 3}
-
-
-@pytest.mark.parametrize("verb", ["start", "stop", "deallocate", "reapply", "delete"])
-async def test_intent_without_token_is_sent_again(client: AzureVMClient, arm: Emulator, wire, journal, verb: str):
-    crowd(arm, 1, power="deallocated" if verb == "start" else "running")
-    await run_of(client, ["vm0"], verb, journal=journal)
-    cut(journal, lambda line: "intent" in line)
-    before = len(wire.writes)
-    assert (await run_of(client, ["vm0"], verb, journal=journal)).report.totals == {"Succeeded": 1}
-    assert len(wire.writes) == before + 1
-
-
-@pytest.mark.parametrize("verb", ["reboot", "redeploy", "reimage", "simulate_eviction"])
-async def test_intent_of_what_is_done_once_is_unknown_and_nothing_is_sent(
-    client: AzureVMClient, arm: Emulator, wire: Wire, journal: Path, verb: str
-):
-    crowd(arm, 1, power="running")
-    await run_of(client, ["vm0"], verb, journal=journal)
-    cut(journal, lambda line: "intent" in line)
-    before = len(wire.sent)
-    outcome = (await run_of(client, ["vm0"], verb, journal=journal)).report["vm0"]
-    assert (outcome.state, type(outcome.error), len(wire.sent)) == (State.UNKNOWN, OutcomeUnknown, before)
-
-
-@pytest.mark.parametrize("seconds", ["0", "30"])
-async def test_script_that_was_sent_is_found_by_its_name_and_runs_once(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal: Path, seconds: str
-):
-    """It is deleted at its end, as it would have been."""
-    crowd(arm, 1, power="running")
-    arm.inject(faults.Slow(3600), method="PUT")
-    await run_of(client, ["vm0"], "run_command", f": {seconds}; echo ran", journal=journal, deadline=1)
-    assert [*lines(journal)[-1]] == ["vms", "intent", "at", "command"]
-    async with opened(arm, clock) as later:
-        outcome = (await run_of(later, ["vm0"], "run_command", f": {seconds}; echo ran", journal=journal)).report["vm0"]
-        await clock.sleep(60)
-    assert (outcome.state, outcome.result.stdout, done(arm, "run")) == (State.SUCCEEDED, "ran\n", {"vm0": 1})
-    assert not arm.vm("vm0").run_commands
-
-
-async def test_script_that_is_to_be_kept_is_kept_when_it_is_found(client: AzureVMClient, arm: Emulator, journal: Path):
-    crowd(arm, 1, power="running")
-    for _ in range(2):
-        run = await run_of(client, ["vm0"], "run_command", "echo ran", keep=True, journal=journal)
-        cut(journal, lambda line: "intent" in line)
-    assert (run.report.totals, done(arm, "run")) == ({"Succeeded": 1}, {"vm0": 1})
-    assert len(arm.vm("vm0").run_commands) == 1
-
-
-async def test_script_that_was_not_sent_is_sent_once_under_its_name(
-    client: AzureVMClient, arm: Emulator, journal: Path, wire: Wire
-):
-    crowd(arm, 1, power="running")
-    arm.inject(faults.ResetBefore(), method="PUT")
-    arm.inject(faults.Status(503), method="GET", path="*/runCommands/*", times=99)
-    first = (await run_of(client, ["vm0"], "run_command", "echo ran", journal=journal)).report
-    assert (states(first), done(arm, "run").total()) == ({"vm0": "Unknown"}, 0)
-    arm._door.mishaps = Mishaps()
-    cut(journal, lambda line: "intent" in line)
-    command = lines(journal)[-1]["command"]
-    second = (await run_of(client, ["vm0"], "run_command", "echo ran", journal=journal)).report
-    assert (states(second), done(arm, "run")) == ({"vm0": "Succeeded"}, {"vm0": 1})
-    assert {each.url.partition("/runCommands/")[2].partition("?")[0] for each in wire.writes} == {command}
-
-
-async def test_unreadable_operation_is_taken_up_again(client: AzureVMClient, arm: Emulator, journal: Path):
-    """It has not ended: the journal has its token, and no end."""
-    crowd(arm, 1)
-    arm.inject(faults.Status(403), method="GET", path="*/operations/*")
-    first = (await run_of(client, ["vm0"], journal=journal)).report
-    second = (await run_of(client, ["vm0"], journal=journal)).report
-    assert (states(first), states(second)) == ({"vm0": "Unknown"}, {"vm0": "Succeeded"})
-    assert done(arm, "start") == {"vm0": 1}
-
-
-async def test_failures_of_an_earlier_run_stop_nothing(client: AzureVMClient, arm: Emulator, journal: Path):
-    names = ["absent", *crowd(arm, 3)]
-    first = (await run_of(client, names, journal=journal, max_concurrency=1, stop_after_failures=1)).report
-    second = (await run_of(client, names, journal=journal, max_concurrency=1, stop_after_failures=1)).report
-    assert (first.totals, second.totals) == ({"Failed": 1, "NotBegun": 3}, {"Succeeded": 3, "Failed": 1})
-
-
-@pytest.mark.parametrize("engine", ["direct", "bulk"])
-async def test_every_cut_of_the_journal_comes_to_the_same_end(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, tmp_path: Path, engine
-):
-    """As if it had been killed after any line: no VM is lost or doubled, and all are started."""
-    names = crowd(arm, 3)
-    whole = tmp_path / "whole"
-    await run_of(client, names, engine=engine, journal=whole)
-    written = bytes_of(whole).splitlines(keepends=True)
-    for kept in range(len(written) + 1):
-        part = tmp_path / f"part{kept}"
-        put(part, b"".join(written[:kept]))
-        async with opened(arm, clock) as later:
-            report = (await run_of(later, names, engine=engine, journal=part, max_concurrency=2)).report
-        assert (len(report), report.totals) == (3, {"Succeeded": 3})
-        assert len([line for line in lines(part) if "end" in line]) == 3
-
-
-async def test_vm_that_came_to_the_fleet_later_is_begun(client: AzureVMClient, arm: Emulator, journal: Path):
-    names = crowd(arm, 3)
-    await run_of(client, names[:2], journal=journal)
-    assert (await run_of(client, names, journal=journal)).report.totals == {"Succeeded": 3}
-    assert done(arm, "start") == dict.fromkeys(names, 1)
-
-
-async def test_skipped_ones_are_not_looked_up_again(client: AzureVMClient, arm: Emulator, wire: Wire, journal: Path):
-    crowd(arm, 2, power="running")
-    for _ in range(2):
-        run = await run_of(client, ["vm0", "vm1"], only_needed=True, journal=journal)
-    assert (run.report.totals, len(wire.sent)) == ({"Skipped": 2}, 2)
-
-
-async def test_begun_one_is_not_skipped_for_its_state(client: AzureVMClient, arm: Emulator, journal: Path, clock):
-    """A VM that is starting is running as Azure tells; its start's end is still to be told."""
-    crowd(arm, 1)
-    await run_of(client, ["vm0"], journal=journal, deadline=5)
-    await clock.sleep(60)
-    report = (await run_of(client, ["vm0"], only_needed=True, journal=journal)).report
-    assert states(report) == {"vm0": "Succeeded"}
-
-
-async def test_what_is_sent_again_after_the_end_is_not_written_any_more(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, wire: Wire, journal: Path
-):
-    """The start whose answer was lost is made sure of by its client, when the run has closed its file."""
-    crowd(arm, 1)
-
-    async def lost() -> None:
-        await clock.sleep(40)
-        raise TransportError("The connection broke", maybe_applied=True)
-
-    wire.before = lambda request: lost() if wire.writes == [request] else None
-    async with Fleet(client, ["vm0"]) as fleet:
-        run = fleet.start(journal=journal)
-        await clock.sleep(1)
-        run.stop(wait=False)
-        while not run.done:
-            await clock.sleep(0.1)
-        written = bytes_of(journal)
-        await clock.sleep(100)
-    assert (states(run.report), len(wire.writes), done(arm, "start").total()) == ({"vm0": "Unknown"}, 2, 1)
-    assert bytes_of(journal) == written
-
-
-async def test_what_azure_put_off_stays_in_doubt_where_an_earlier_run_may_have_sent_it(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal: Path
-):
-    crowd(arm, 1)
-    await run_of(client, ["vm0"], journal=journal)
-    cut(journal, lambda line: "intent" in line)
-    arm.inject(faults.Status(429, retry_after=60), path="*/start")
-    async with Fleet(client, ["vm0"]) as fleet:
-        run = fleet.start(journal=journal)
-        await clock.sleep(5)
-        run.stop()
-    assert states(run.report) == {"vm0": "Unknown"}
-    assert "intent" in lines(journal)[-1]
-
-
-async def test_script_that_is_not_known_everywhere_yet_is_found_later(
-    client: AzureVMClient, arm: Emulator, journal: Path
-):
-    crowd(arm, 1, power="running")
-    await run_of(client, ["vm0"], "run_command", "echo ran", keep=True, journal=journal)
-    cut(journal, lambda line: "intent" in line)
-    arm.inject(faults.Status(404), method="GET", path="*/runCommands/*", times=2)
-    run = await run_of(client, ["vm0"], "run_command", "echo ran", keep=True, journal=journal)
-    assert (run.report.totals, done(arm, "run")) == ({"Succeeded": 1}, {"vm0": 1})
-
-
-async def test_what_was_begun_is_taken_up_before_anything_new(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal: Path
-):
-    await run_of(client, crowd(arm, 1, prefix="begun"), journal=journal, deadline=5)
-    async with opened(arm, clock) as later, Fleet(later, [*crowd(arm, 2), "begun0"]) as fleet:
-        came = [outcome.name async for outcome in fleet.start(journal=journal, max_concurrency=1)]
-    assert came == ["begun0", "vm0", "vm1"]
-
-
-async def test_what_was_about_to_be_sent_comes_before_anything_new(
-    client: AzureVMClient, arm: Emulator, wire: Wire, journal: Path
-):
-    await run_of(client, crowd(arm, 1, prefix="doubt"), journal=journal)
-    cut(journal, lambda line: "intent" in line)
-    before = len(wire.writes)
-    await run_of(client, [*crowd(arm, 2), "doubt0"], journal=journal, max_concurrency=1)
-    assert [each.url.split("/")[-2] for each in wire.writes[before:]] == ["doubt0", "vm0", "vm1"]
 
 
 def test_journal_that_was_closed_writes_to_no_other_file(journal: Path, tmp_path: Path):

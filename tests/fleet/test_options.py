@@ -231,8 +231,6 @@ async def test_needs_are_looked_up_in_each_subscription(client: AzureVMClient, a
 @pytest.mark.parametrize("number", [3, 30])
 async def test_state_that_cannot_be_read_begins_nothing(client: AzureVMClient, arm: Emulator, wire: Wire, number: int):
     arm.inject(faults.Status(403), method="GET", times=999)
-    async with Fleet(client, crowd(arm, number)) as fleet:
-        run = fleet.start(only_needed=True)
-        with pytest.raises(AuthenticationError):
-            await run
-    assert (run.report.totals, wire.writes) == ({"NotBegun": number}, [])
+    report = (await run_of(client, crowd(arm, number), only_needed=True)).report
+    assert (report.totals, wire.writes) == ({"Failed": number}, [])
+    assert {type(outcome.error) for outcome in report} == {AuthenticationError}

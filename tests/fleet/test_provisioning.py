@@ -8,6 +8,7 @@ from client.stock import template, vm
 
 from azvm_async import AzureVMClient, Deployed, DeploymentFailed, Fleet, InvalidRequest, State, VirtualClock
 from azvm_async.emulator import Emulator
+from azvm_async.fleet.books import DRIVEN
 from fleet.support import Wire, opened, put, run_of, states, text_of
 
 PARAMETERS = {
@@ -75,7 +76,7 @@ async def test_template_that_cannot_be_is_refused_unsent(client: AzureVMClient, 
 async def test_callable_that_fails_is_one_vms_failure(client: AzureVMClient):
     report = (await run_of(client, ["new1", "new2"], "provision", machine(), {"new1": {}}.__getitem__)).report
     assert states(report) == {"new1": "Succeeded", "new2": "Failed"}
-    assert "No parameters for new2: KeyError" in str(report["new2"].error)
+    assert str(report["new2"].error) == "No parameters for new2: KeyError"  # its words may hold a password
 
 
 async def test_failed_deployment_is_one_vms_own(client: AzureVMClient, arm: Emulator):
@@ -133,3 +134,40 @@ async def test_deprovision_is_taken_up(client: AzureVMClient, arm: Emulator, clo
     async with opened(arm, clock) as second:
         report = (await run_of(second, ["new1"], "deprovision", journal=journal)).report
     assert (report.totals, arm.resources()) == ({"Succeeded": 1}, before)
+
+
+async def test_removal_is_in_the_journal_before_its_first_write(client: AzureVMClient, wire: Wire, journal: Path):
+    await run_of(client, ["new1"], "provision", machine())
+    seen: list[bool] = []
+    wire.before = lambda request: seen.append('"intent"' in text_of(journal)) if request.method == "DELETE" else None
+    await run_of(client, ["new1"], "deprovision", journal=journal)
+    assert (seen[0], text_of(journal).count('"intent"')) == (True, 1)
+
+
+async def test_removal_that_is_stopped_before_its_first_write_is_not_begun(
+    client: AzureVMClient, arm: Emulator, wire: Wire, clock: VirtualClock, journal: Path
+):
+    await run_of(client, ["new1"], "provision", machine())
+    before, there = len(wire.writes), arm.resources()
+    wire.before = lambda _: clock.sleep(5)
+    async with Fleet(client, ["new1"]) as fleet:
+        run = fleet.deprovision(journal=journal)
+        await clock.sleep(1)
+        run.stop()
+        report = await run
+    await clock.sleep(100)
+    assert (report.totals, len(wire.writes), arm.resources()) == ({"NotBegun": 1}, before, there)
+    assert '"withdrawn"' in text_of(journal).splitlines()[-1]
+
+
+async def test_removal_that_is_left_says_where_it_goes_on(client: AzureVMClient, clock: VirtualClock):
+    await run_of(client, ["new1"], "provision", machine())
+    outcome = (await run_of(client, ["new1"], "deprovision", deadline=20)).report["new1"]
+    assert outcome.state is State.RUNNING
+    assert outcome.note == f"the deadline of 20 s passed; {DRIVEN}"
+    await clock.sleep(1)
+
+
+async def test_deployment_that_is_left_goes_on_in_azure(client: AzureVMClient):
+    outcome = (await run_of(client, ["new1"], "provision", machine(), deadline=15)).report["new1"]
+    assert outcome.note == "the deadline of 15 s passed"

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,35 @@ async def test_vm_is_found_by_name_or_id_in_any_case(mixed: Report):
     assert mixed["FAST"] is mixed[mixed["fast"].vm.upper()]
     with pytest.raises(KeyError):
         _ = mixed["nobody"]
+
+
+async def test_outcomes_are_looked_through_once_for_all_names(mixed: Report):
+    reads = []
+
+    class Outcomes(tuple):
+        __slots__ = ()
+
+        def __iter__(self):
+            reads.append(self)
+            return super().__iter__()
+
+    report = replace(mixed, outcomes=Outcomes(mixed.outcomes))
+    assert [report[name].name for name in ("vm1", "FAST", mixed["vm0"].vm)] == ["vm1", "fast", "vm0"]
+    assert len(reads) == 1
+
+
+async def test_namesakes_are_found_by_their_ids_and_the_first_by_the_name(mixed: Report):
+    namesake = replace(mixed["vm0"], vm=mixed["vm0"].vm.replace("/resourceGroups/", "/resourceGroups/other-"))
+    report = replace(mixed, outcomes=(*mixed.outcomes, namesake))
+    assert (report["vm0"], report[namesake.vm]) == (mixed["vm0"], namesake)
+
+
+async def test_report_that_was_looked_into_is_equal_and_can_be_pickled(mixed: Report):
+    twin = replace(mixed)
+    assert mixed["vm0"].name == "vm0"
+    back = pickle.loads(pickle.dumps(mixed))
+    assert (twin == mixed, hash(twin) == hash(mixed)) == (True, True)
+    assert (back.totals, back["VM0"].vm) == (mixed.totals, mixed["vm0"].vm)
 
 
 async def test_failures_are_raised_with_the_report(mixed: Report):

@@ -1,8 +1,10 @@
 """What Microsoft.ComputeSchedule's answers look like."""
 
+import json
+
 from azvm_async.protocol import bulk, bulk_request
 from azvm_async.protocol.bulk import Bulk
-from protocol.support import ENDPOINT, GROUP, NOW, SUBSCRIPTION, answer
+from protocol.support import ENDPOINT, GROUP, NOW, SUBSCRIPTION, answer, at
 
 PLACE = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ComputeSchedule/locations/westeurope"
 HERE = f"{ENDPOINT}{PLACE}/virtualMachines"
@@ -47,3 +49,25 @@ def started(first=ALL_ACCEPTED, verb="start", *, vms=VMS, now=NOW) -> Bulk:
     """Return the state of a bulk operation after the answer to its request."""
     request = bulk_request.request(ENDPOINT, SUBSCRIPTION, "West Europe", verb, vms, CORRELATION)
     return bulk.begin(bulk_request.about_many(verb, SUBSCRIPTION, "westeurope", vms), request, first, now)
+
+
+SUCCEEDED = [told(number, "Succeeded") for number in range(3)]
+ALL = results(*SUCCEEDED)
+LATE = 1e6
+
+
+def document(request):
+    """Return a request's body."""
+    return json.loads(request.body)
+
+
+def asked(state):
+    """Return the operations that are asked for next."""
+    return document(state.due(at(LATE)))["operationIds"]
+
+
+def untold(state, *entries, reads=5, seconds=120.0, begin=10.0):
+    """Return a state after reads that span so many seconds and tell the same."""
+    for number in range(reads):
+        state = state.receive(results(*entries), at(begin + seconds * number / max(1, reads - 1)))
+    return state

@@ -372,6 +372,11 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
         """Whether Azure once answered neither yes nor no (408, 5xx): then it may have been done all the same."""
         return self._sending.answered_in_vain
 
+    @property
+    def failure(self) -> AzureVMError | None:
+        """How it was answered, or not, the last time it was sent; ``None`` where it is under way, or was never sent."""
+        return self._sending.failure
+
     def announce(self, callback: Callable[[], object]) -> None:
         """Have something called each time before the first byte is sent, to write down what is about to be done."""
         self._sending.announce = callback

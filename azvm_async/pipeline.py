@@ -92,19 +92,22 @@ class Sending:
         Whether it may have been applied: it is under way, or its answer was lost.
     answered_in_vain : bool
         Whether a sending of it was answered by neither yes nor no (408, 5xx), which is not doubted but may be wrong.
+    failure : AzureVMError or None
+        How the last sending failed, until the next one begins.
     given_up : bool
         Set by the caller: what is known not to be done is not tried again.
     announce : callable or None
         Set by the caller: called each time before the first byte leaves.
     """
 
-    __slots__ = ("absence", "age", "announce", "answered_in_vain", "given_up", "in_doubt")
+    __slots__ = ("absence", "age", "announce", "answered_in_vain", "failure", "given_up", "in_doubt")
 
     def __init__(self, *, absence: bool = False) -> None:
         self.absence = absence
         self.age: int | None = None  # where it stands in the lines before Azure's limits
         self.in_doubt = False
         self.answered_in_vain = False
+        self.failure: AzureVMError | None = None
         self.given_up = False
         self.announce: Callable[[], object] | None = None
 
@@ -112,7 +115,7 @@ class Sending:
         """Note that the first byte is about to leave."""
         if self.announce is not None:
             self.announce()
-        self.in_doubt = True
+        self.in_doubt, self.failure = True, None
 
 
 class Pipeline:
@@ -369,6 +372,7 @@ class _Failures:
         self._errors.append(error)
         self.sending.in_doubt = self.leave_doubt
         self.sending.answered_in_vain |= answered_in_vain(error)
+        self.sending.failure = error
 
 
 def _given_up(attempts: int) -> Callable[[RetryCallState], bool]:

@@ -10,7 +10,9 @@ A fleet is VMs by name, by id, or by :class:`Query`. Its verbs are the client's;
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -35,6 +37,8 @@ ForEach = Mapping[str, object] | Callable[[str], Mapping[str, object]]
 """The same for all VMs, or what gives it for each by the VM's name."""
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _STOPPED = frozenset({"stopped", "deallocated"})
 
@@ -81,6 +85,8 @@ class Fleet:
         """
         if self._query is not None:
             self._vms = await queried(self._client, self._query)
+            if not self._vms:
+                _log.warning("%r finds no VMs", self._query)
         self._entered = True
         return self
 
@@ -155,9 +161,9 @@ class Fleet:
 
     def deallocate(self, hibernate: bool = False, **options: Unpack[RunOptions]) -> Run:
         """Stop the VMs and give their hardware back; with ``hibernate`` save their memory before."""
-        bulk = "hibernate" if hibernate else "deallocate"
-        idle = frozenset({"deallocated"})
-        return self._begin(self._simple("deallocate", bulk=bulk, idle=idle, hibernate=hibernate), options)
+        name = "hibernate" if hibernate else "deallocate"
+        job = self._simple("deallocate", bulk=name, idle=frozenset({"deallocated"}), hibernate=hibernate)
+        return self._begin(replace(job, verb=name), options)
 
     def hibernate(self, **options: Unpack[RunOptions]) -> Run:
         """Save the VMs' memory to their disks and give their hardware back."""
@@ -211,7 +217,8 @@ class Fleet:
         **options : RunOptions
             See :meth:`start`.
         """
-        Script(script, {}, {}, timeout, run_as_user).properties()  # what can't be is said before anything is sent
+        same = [given if not callable(given) else {} for given in (parameters, protected_parameters)]
+        Script(script, same[0] or {}, same[1] or {}, timeout, run_as_user).properties()  # what can't be is said at once
         plain, protected = _for_each(parameters), _for_each(protected_parameters, secret=True)
 
         def submit(vm: Vm, command: str | None) -> Submission[Any]:

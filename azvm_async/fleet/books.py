@@ -58,6 +58,8 @@ class Books:
             if told is not None and told.outcome is not None and told.outcome.state in OVER:
                 self._put(vm.key, told.outcome)
         self.failures = 0  # those of an earlier run stop nothing
+        if self._ended:
+            self.notes[f"{len(self._ended):,} of {len(vms):,} VMs ended in an earlier run with this journal"] = None
         return [vm for vm in vms if vm.key not in self._ended]
 
     def entry(self, vm: Vm) -> Entry | None:
@@ -144,6 +146,8 @@ class Books:
     def close(self, why: str | None) -> None:
         """Say of all that is left that it was not begun, and that nothing more comes."""
         self.not_begun(self.without_end(self._vms), why)
+        if why is not None:
+            self.notes[f"It was stopped: {why}"] = None
         self._over = self._clock.utcnow()
         self._journal.close()
         self._tell()

@@ -73,7 +73,7 @@ async def _needed(context: Context, vms: Sequence[Vm]) -> list[Vm]:
 
 async def _insisted(context: Context, vms: Sequence[Vm]) -> Shares:
     """Give to bulk all whose regions are known; those that Azure's list does not know are asked one by one."""
-    told = await _located(context.client, vms)
+    told = await _located(context.client, vms, one_by_one=True)
     _fail(context, ((vm, error) for vm, error in told if error))
     return _by_region([vm for vm, error in told if not error])
 
@@ -85,7 +85,7 @@ async def _preferred(context: Context, vms: list[Vm]) -> Shares:
             subscription = vms[0].id.subscription.lower()
             context.books.notes[f"One by one, not in bulk: {subscription} is not registered with {PROVIDER}"] = None
             return vms, []
-        told = await _located(context.client, vms)
+        told = await _located(context.client, vms, one_by_one=False)
         for error in (error for _, error in told if error):
             raise error
     except AzureVMError as error:
@@ -94,8 +94,12 @@ async def _preferred(context: Context, vms: list[Vm]) -> Shares:
     return _by_region([vm for vm, _ in told])
 
 
-async def _located(client: AzureVMClient, vms: Sequence[Vm]) -> list[tuple[Vm, AzureVMError | None]]:
-    return [(vm, None) for vm in vms] if all(vm.location for vm in vms) else await with_states(client, vms)
+async def _located(
+    client: AzureVMClient, vms: Sequence[Vm], *, one_by_one: bool
+) -> list[tuple[Vm, AzureVMError | None]]:
+    if all(vm.location for vm in vms):
+        return [(vm, None) for vm in vms]
+    return await with_states(client, vms, one_by_one=one_by_one)
 
 
 def _by_region(vms: Sequence[Vm]) -> Shares:

@@ -39,6 +39,11 @@ class Flight:
         return self.operation is None and self.submission is not None and self.submission.in_doubt
 
     @property
+    def failure(self) -> AzureVMError | None:
+        """How its request failed, as far as it did."""
+        return None if self.submission is None else self.submission.failure
+
+    @property
     def may_be_done(self) -> bool:
         """Whether something may have begun that is not known of: an answer is due, was lost, or was neither yes nor no."""
         return self.in_doubt or bool(self.operation is None and self.submission and self.submission.answered_in_vain)
@@ -180,6 +185,8 @@ class Engine(ABC):
         elif flight.may_be_done:
             for vm in vms:
                 self._books.unanswered(vm)
+        elif (failure := flight.failure) is not None and not may_repeat(Repeat.ANSWERED, failure):
+            self.refused(flight, failure)  # Azure said no in the very turn of the loop in which the run was halted
         else:
             self._books.not_begun(vms, self._halt.reason)
 
@@ -212,11 +219,3 @@ class Engine(ABC):
     @abstractmethod
     async def follow(self, flight: Flight) -> None:
         """Wait for the end."""
-
-
-def by_subscription(vms: Sequence[Vm]) -> dict[str, list[Vm]]:
-    """Return the VMs of each subscription."""
-    found: dict[str, list[Vm]] = {}
-    for vm in vms:
-        found.setdefault(vm.id.subscription.lower(), []).append(vm)
-    return found

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from azvm_async.client import AzureVMClient
-from azvm_async.errors import AzureVMError, InvalidRequest, NotFound
+from azvm_async.errors import AuthenticationError, AzureVMError, InvalidRequest, NotFound
 from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
 from azvm_async.protocol.vm import VirtualMachine
 
@@ -128,12 +128,15 @@ def by_subscription(vms: Iterable[Vm]) -> dict[str, list[Vm]]:
     return found
 
 
-async def with_states(client: AzureVMClient, vms: Sequence[Vm]) -> list[tuple[Vm, AzureVMError | None]]:
+async def with_states(
+    client: AzureVMClient, vms: Sequence[Vm], *, one_by_one: bool = True
+) -> list[tuple[Vm, AzureVMError | None]]:
     """Return VMs of one subscription with their regions and power states, each with why they could not be read, if so.
 
-    One that is not there has neither. Many are looked up in the subscription's list; each of a few is read by itself.
+    One that is not there has neither. Many are looked up in the subscription's list; each of a few is read by itself, and
+    ``one_by_one`` also each of many where the caller may not read that list.
     """
-    seen = await (_read(client, vms) if len(vms) <= FEW else _looked_up(client, vms))
+    seen = await (_read(client, vms) if len(vms) <= FEW else _looked_up(client, vms, one_by_one=one_by_one))
     return [_with_state(vm, each) for vm, each in zip(vms, seen, strict=True)]
 
 
@@ -164,11 +167,12 @@ def _readable(seen: Seen) -> VirtualMachine | None:
     return seen
 
 
-async def _looked_up(client: AzureVMClient, vms: Sequence[Vm]) -> Sequence[Seen]:
+async def _looked_up(client: AzureVMClient, vms: Sequence[Vm], *, one_by_one: bool) -> Sequence[Seen]:
     try:
         known = {vm.id.lower(): vm async for vm in client.list_states(vms[0].id.subscription)}
     except AzureVMError as error:
-        return [error] * len(vms)
+        barred = isinstance(error, AuthenticationError) and error.status is not None  # a role may end at the group
+        return await _read(client, vms) if barred and one_by_one else [error] * len(vms)
     return [known.get(vm.key) for vm in vms]
 
 

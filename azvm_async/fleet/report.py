@@ -9,12 +9,13 @@ from typing import Any, Self
 
 from azvm_async.errors import FleetFailed
 from azvm_async.fleet.outcome import FAILURES, Outcome, State
+from azvm_async.protocol.script import RunCommandResult
 
 _NAMED = 5
 _COLUMNS = ("vm", "state", "seconds", "polls", "engine", "what")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """What came of a run, in the order of its VMs.
 
@@ -130,7 +131,7 @@ class Report:
         return "\n".join([*lines, "", str(self), *self.notes])
 
     def to_json(self, *, tokens: bool = False) -> str:
-        """Return the report as JSON; the tokens, which hold signed URLs, only where they are asked for."""
+        """Return the report as JSON, with what scripts wrote; tokens, which hold signed URLs, only where they are asked for."""
         document = {
             "verb": self.verb,
             "began": self.began.isoformat(),
@@ -140,6 +141,9 @@ class Report:
             "vms": [_document(outcome, tokens=tokens) for outcome in self.outcomes],
         }
         return json.dumps(document, indent=1)
+
+    def __repr__(self) -> str:
+        return f"<Report: {self}>"
 
     def __str__(self) -> str:
         totals = ", ".join(f"{count:,} {state}" for state, count in self.totals.items()) or "no VMs"
@@ -154,7 +158,8 @@ class Report:
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
-    what = _why(outcome) if outcome.error else outcome.note or ""
+    exit_code = f"exit code {outcome.result.exit_code}" if isinstance(outcome.result, RunCommandResult) else ""
+    what = _why(outcome) if outcome.error else outcome.note or exit_code
     return (outcome.name, outcome.state.value, seconds, str(outcome.polls), outcome.engine or "", what)
 
 
@@ -165,6 +170,13 @@ def _why(outcome: Outcome) -> str:
         return outcome.note or outcome.state.value
     told = ": ".join(part for part in (error.code, error.message) if part) or error.what
     return " ".join(told.split())
+
+
+def _result(result: object) -> dict[str, Any] | None:
+    """Return what a script brought; what else operations bring can be read in Azure, and may hold secrets."""
+    if not isinstance(result, RunCommandResult):
+        return None
+    return {"exit_code": result.exit_code, "stdout": result.stdout, "stderr": result.stderr, "message": result.message}
 
 
 def _document(outcome: Outcome, *, tokens: bool) -> dict[str, Any]:
@@ -179,6 +191,7 @@ def _document(outcome: Outcome, *, tokens: bool) -> dict[str, Any]:
         "engine": outcome.engine,
         "note": outcome.note,
         "error": error and {"code": error.code, "message": str(error), "request_id": error.request_id},
+        "result": _result(outcome.result),
         "token": outcome.token if tokens else None,
     }
     return {name: value for name, value in document.items() if value is not None}

@@ -35,7 +35,8 @@ class About:
     resource: str
 
     def __str__(self) -> str:
-        return f"{self.verb} of {short_name(self.resource)}"
+        many = "VMs in " if "/locations/" in self.resource else ""  # of an operation on many
+        return f"{self.verb} of {many}{short_name(self.resource)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,5 +171,5 @@ class _Line:
 
 
 def _rounded_up(now: float, seconds: float) -> float:
-    """Return a wait to its tick, and a microsecond more, for sums of floats may fall short of the time by their last bit."""
-    return math.ceil((now + seconds) / TICK - 1e-4) * TICK - now + 1e-6
+    """Return a wait to its tick, but never a shorter one; a microsecond more, for sums of floats may fall short by a bit."""
+    return max(seconds, math.ceil((now + seconds) / TICK - 1e-4) * TICK - now) + 1e-6

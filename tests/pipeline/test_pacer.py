@@ -6,11 +6,13 @@ import threading
 
 import pytest
 from doubles import turns
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from azvm_async import Budget, ClientClosed, SystemClock, VirtualClock
 from azvm_async.budget import SPARE, Ticket
 from azvm_async.clock import Clock
-from azvm_async.pacer import LOOK_AGAIN, TICK, Lane, Pacer
+from azvm_async.pacer import LOOK_AGAIN, TICK, Lane, Pacer, _rounded_up
 from azvm_async.protocol.throttling import Key, keys_of
 from azvm_async.wire import Request, Response
 from pipeline.support import ENDPOINT
@@ -90,6 +92,13 @@ async def test_a_crowd_is_let_through_at_the_rate_that_flows_in(gate: Gate):
     gate.empty()
     await asyncio.gather(*gate.enter(GROUP, *range(100)))
     assert gate.times == [at((number + 1) / RATE) for number in range(100)]
+
+
+@settings(derandomize=True, deadline=None, database=None)
+@given(now=st.floats(0, 1e6), seconds=st.floats(1e-9, LOOK_AGAIN))
+@example(now=2.250001, seconds=8.9e-6)
+def test_nobody_wakes_before_there_is_a_token_nor_much_later(now: float, seconds: float):
+    assert seconds < _rounded_up(now, seconds) <= seconds + TICK + 1e-4
 
 
 async def test_what_is_about_no_subscription_never_waits(gate: Gate):

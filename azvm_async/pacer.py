@@ -23,7 +23,6 @@ from azvm_async.wire import Request, Response
 LOOK_AGAIN = 30.0
 """Seconds after which the first of a line looks again: others share the budget, and Azure may have corrected it."""
 
-
 TICK = 0.25
 """Seconds: who waits wakes at a multiple of it, for all that there are tokens for. One by one costs many times as much."""
 

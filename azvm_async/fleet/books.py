@@ -36,7 +36,7 @@ class Books:
 
     def __init__(self, verb: str, journal: Journal, clock: Clock) -> None:
         self.failures = 0
-        self.notes: dict[str, None] = {}  # in order, each once
+        self.notes: set[str] = set()
         self._verb = verb
         self._journal = journal
         self._past = dict(journal.entries)  # what an earlier run left, by key
@@ -59,7 +59,7 @@ class Books:
                 self._put(vm.key, told.outcome)
         self.failures = 0  # those of an earlier run stop nothing
         if self._ended:
-            self.notes[f"{len(self._ended):,} of {len(vms):,} VMs ended in an earlier run with this journal"] = None
+            self.notes.add(f"{len(self._ended):,} of {len(vms):,} VMs ended in an earlier run with this journal")
         return [vm for vm in vms if vm.key not in self._ended]
 
     def entry(self, vm: Vm) -> Entry | None:
@@ -147,7 +147,7 @@ class Books:
         """Say of all that is left that it was not begun, and that nothing more comes."""
         self.not_begun(self.without_end(self._vms), why)
         if why is not None:
-            self.notes[f"It was stopped: {why}"] = None
+            self.notes.add(f"It was stopped: {why}")
         self._over = self._clock.utcnow()
         self._journal.close()
         self._tell()
@@ -155,7 +155,8 @@ class Books:
     def report(self) -> Report:
         """Return how it stands."""
         outcomes = [self._ended.get(vm.key) or self._standing(vm) for vm in self._vms]
-        return Report(self._verb, tuple(outcomes), self._began, self._over or self._clock.utcnow(), tuple(self.notes))
+        notes = tuple(sorted(self.notes))  # those of the subscriptions come in any order
+        return Report(self._verb, tuple(outcomes), self._began, self._over or self._clock.utcnow(), notes)
 
     async def ends(self) -> AsyncIterator[Outcome]:
         """Iterate over the outcomes as they come, those before first."""
@@ -202,7 +203,7 @@ class Books:
         try:
             write(*what)
         except OSError as error:
-            self.notes[f"The journal is not complete, for it could not be written: {error.strerror}"] = None
+            self.notes.add(f"The journal is not complete, for it could not be written: {error.strerror}")
 
     def _end(self, vm: Vm, state: State, *, final: bool = True, **facts: Any) -> None:
         """Write down how a run leaves a VM; what is not final is left to a later run with the journal."""

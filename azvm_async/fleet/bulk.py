@@ -12,11 +12,11 @@ from azvm_async.errors import AzureVMError, OutcomeUnknown
 from azvm_async.fleet.engine import Context, Engine, Flight
 from azvm_async.fleet.query import Vm
 from azvm_async.operation import Update
-from azvm_async.protocol.bulk_member import error_of
+from azvm_async.protocol.bulk_member import UNKNOWN, error_of
 from azvm_async.protocol.bulk_request import MOST, unavailable
 from azvm_async.protocol.machine import CANCELED, FAILED, SUCCEEDED
 
-ENDINGS = frozenset({SUCCEEDED, FAILED, CANCELED, "Unknown"})
+ENDINGS = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 
 ABOUT_TO_BE_SENT = 8
 """Requests of one subscription that wait for Azure's limits or for its answer."""
@@ -27,10 +27,8 @@ class Bulk(Engine):
 
     Parameters
     ----------
-    context : Context
-        The run's.
-    turns : asyncio.Semaphore
-        So many VMs of the subscription may have a place before Azure has accepted their requests.
+    context, turns
+        As of every engine.
     most : int
         VMs a request, at most; not more than there are turns.
     leave : callable, optional
@@ -42,25 +40,13 @@ class Bulk(Engine):
     def __init__(
         self, context: Context, turns: asyncio.Semaphore, most: int, leave: Callable[[Sequence[Vm]], object] | None
     ) -> None:
-        super().__init__(context)
-        self._turns = turns
+        super().__init__(context, turns, ABOUT_TO_BE_SENT)
         self._most = min(MOST, most)
         self._leave = leave
 
     async def run(self, vms: Sequence[Vm]) -> None:
         """Do it to all of them, whose regions are known."""
-        async with asyncio.TaskGroup() as tasks:
-            self._halt.feed(tasks.create_task(self._feed(tasks, self._batches(vms))))
-
-    async def _feed(self, tasks: asyncio.TaskGroup, batches: Iterator[list[Vm]]) -> None:
-        gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
-        for batch in batches:
-            await gate.acquire()
-            for _ in batch:  # before any place: all the turns together are no more than the places, so that none lacks
-                await self._turns.acquire()
-            for _ in batch:
-                await self._places.acquire()
-            self.launch(tasks, Flight(batch), gate)
+        await self.launch(map(Flight, self._batches(vms)))
 
     def _batches(self, vms: Sequence[Vm]) -> Iterator[list[Vm]]:
         """Put together what goes into one request: what an earlier run sent by one, else VMs of one region."""
@@ -76,13 +62,6 @@ class Bulk(Engine):
 
     async def begin(self, flight: Flight) -> None:
         """See :meth:`Engine.begin`."""
-        try:
-            await self._begin(flight)
-        finally:
-            for _ in flight.vms:
-                self._turns.release()
-
-    async def _begin(self, flight: Flight) -> None:
         entry = self._books.entry(flight.vms[0])
         if entry and entry.token:
             self.taken_on(flight, self._client.resume(entry.token))
@@ -117,6 +96,6 @@ class Bulk(Engine):
         if reason is None or self._leave is None:
             super().refused(flight, error)
             return
-        self._books.notes[f"One by one, not in bulk: {reason}"] = None
+        self._books.notes.add(f"One by one, not in bulk: {reason}")
         self._books.withdrawn(flight.vms)
         self._leave(flight.vms)

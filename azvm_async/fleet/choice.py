@@ -83,13 +83,13 @@ async def _preferred(context: Context, vms: list[Vm]) -> Shares:
     try:
         if not await _is_registered(context.client, vms[0].id.subscription):
             subscription = vms[0].id.subscription.lower()
-            context.books.notes[f"One by one, not in bulk: {subscription} is not registered with {PROVIDER}"] = None
+            context.books.notes.add(f"One by one, not in bulk: {subscription} is not registered with {PROVIDER}")
             return vms, []
         told = await _located(context.client, vms, one_by_one=False)
         for error in (error for _, error in told if error):
             raise error
     except AzureVMError as error:
-        context.books.notes[f"One by one, not in bulk: what that needs could not be read: {error}"] = None
+        context.books.notes.add(f"One by one, not in bulk: what that needs could not be read: {error}")
         return vms, []
     return _by_region([vm for vm, _ in told])
 

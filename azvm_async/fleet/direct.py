@@ -26,47 +26,22 @@ ABOUT_TO_BE_SENT = 50
 
 
 class Direct(Engine):
-    """Does a job to VMs of one subscription, one by one.
-
-    Parameters
-    ----------
-    context : Context
-        The run's.
-    turns : asyncio.Semaphore
-        So many VMs of the subscription may have a place before Azure has accepted their requests.
-    """
+    """Does a job to VMs of one subscription, one by one; its parameters are an engine's."""
 
     name: ClassVar[str] = "direct"
 
     def __init__(self, context: Context, turns: asyncio.Semaphore) -> None:
-        super().__init__(context)
-        self._turns = turns
-        self._gate = asyncio.Semaphore(ABOUT_TO_BE_SENT)
+        super().__init__(context, turns, ABOUT_TO_BE_SENT)
 
     async def run(self, vms: Sequence[Vm]) -> None:
         """Do it to all of them; what an earlier run has begun is taken up first."""
-        async with asyncio.TaskGroup() as tasks:
-            self._halt.feed(tasks.create_task(self._feed(tasks, sorted(vms, key=self._is_new))))
+        await self.launch(Flight([vm]) for vm in sorted(vms, key=self._is_new))
 
     def _is_new(self, vm: Vm) -> bool:
         return self._books.entry(vm) is None
 
-    async def _feed(self, tasks: asyncio.TaskGroup, vms: Sequence[Vm]) -> None:
-        """Begin one after the other, as far as there are places."""
-        for vm in vms:
-            await self._gate.acquire()
-            await self._turns.acquire()
-            await self._places.acquire()
-            self.launch(tasks, Flight([vm]), self._gate)
-
     async def begin(self, flight: Flight) -> None:
         """See :meth:`Engine.begin`."""
-        try:
-            await self._begin(flight)
-        finally:
-            self._turns.release()
-
-    async def _begin(self, flight: Flight) -> None:
         vm = flight.vms[0]
         entry = self._books.entry(vm)
         if entry is None:

@@ -7,7 +7,7 @@ sent any more, and what may have been sent is waited for until Azure has answere
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -110,28 +110,52 @@ class Context:
 
 
 class Engine(ABC):
-    """Does a job to VMs, and writes in the books what came of it."""
+    """Does a job to VMs of one subscription, and writes in the books what came of it.
+
+    Parameters
+    ----------
+    context : Context
+        The run's.
+    turns : asyncio.Semaphore
+        So many VMs of the subscription may have a place before Azure has accepted their requests.
+    gate : int
+        So many flights may wait for Azure's limits or for its answer.
+    """
 
     name: ClassVar[str]
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, turns: asyncio.Semaphore, gate: int) -> None:
         self._client = context.client
         self._job = context.job
         self._books = context.books
         self._halt = context.halt
         self._places = context.places
+        self._turns = turns
+        self._gate = asyncio.Semaphore(gate)
 
-    def launch(self, tasks: asyncio.TaskGroup, flight: Flight, gate: asyncio.Semaphore) -> None:
-        """Let a flight begin, for which there are places; the gate is opened again once it is accepted or over."""
-        self._halt.flights.add(flight)
-        flight.task = tasks.create_task(self._fly(flight, gate))
+    async def launch(self, flights: Iterable[Flight]) -> None:
+        """Let them begin, one after the other, as far as there are places; return when all are over."""
+        async with asyncio.TaskGroup() as tasks:
+            self._halt.feed(tasks.create_task(self._feed(tasks, flights)))
 
-    async def _fly(self, flight: Flight, gate: asyncio.Semaphore) -> None:
+    async def _feed(self, tasks: asyncio.TaskGroup, flights: Iterable[Flight]) -> None:
+        for flight in flights:
+            await self._gate.acquire()
+            for (
+                _
+            ) in flight.vms:  # before any place: all the turns together are no more than the places, so that none lacks
+                await self._turns.acquire()
+            for _ in flight.vms:
+                await self._places.acquire()
+            self._halt.flights.add(flight)
+            flight.task = tasks.create_task(self._fly(flight))
+
+    async def _fly(self, flight: Flight) -> None:
         try:
             try:
                 await self.begin(flight)
-            finally:
-                gate.release()
+            finally:  # it is accepted, or over
+                self._give_way(flight)
             await self._follow_unless_halted(flight)
         except asyncio.CancelledError:
             self._given_up(flight)
@@ -146,6 +170,11 @@ class Engine(ABC):
             self._halt.counts(self._books.failures)
             for _ in flight.vms:
                 self._places.release()
+
+    def _give_way(self, flight: Flight) -> None:
+        self._gate.release()
+        for _ in flight.vms:
+            self._turns.release()
 
     async def _follow_unless_halted(self, flight: Flight) -> None:
         if flight.operation is None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Sequence
-from dataclasses import replace
 
 from azvm_async.client import AzureVMClient
 from azvm_async.fleet.books import Books
@@ -54,8 +53,7 @@ class Run(AsyncIterable[Outcome]):
     @property
     def report(self) -> Report:
         """How it stands at this moment, with the tokens of all that goes on."""
-        told = self._books.report()
-        return replace(told, notes=tuple(sorted(told.notes)))  # the subscriptions' come in any order
+        return self._books.report()
 
     def stop(self, reason: str = "the run was stopped", *, wait: bool = True) -> None:
         """Let nothing more begin. What has begun is waited for, or with ``wait=False`` left to go on in Azure."""

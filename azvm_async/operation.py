@@ -60,14 +60,15 @@ class Tracked:
     """
 
     __slots__ = (
-        "_handle", "canceled", "entry", "heard", "key", "looked", "machine", "scheduled", "subscription", "trouble",
-        "updates", "waits",
+        "_handle", "canceled", "entry", "heard", "key", "looked", "machine", "polls", "scheduled", "subscription",
+        "trouble", "updates", "waits",
     )  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.subscription = ""  # in whose line it stands
         self.looked = 0.0  # when Azure last told of it
+        self.polls = 0  # how often its state was asked for
         self.key: object = None  # by which the poller finds it
         self.scheduled = False
         self.entry = 0  # which entry of the agenda counts: the newest; 0 while it is being read, or about to be
@@ -201,8 +202,8 @@ class Operation(Generic[T_co]):
 
     @property
     def polls(self) -> int:
-        """How often its state was asked for, answered or not."""
-        return self._tracked.machine.patience.polls
+        """How often this client has asked for its state, answered or not."""
+        return self._tracked.polls
 
     @property
     def retry_after(self) -> float | None:

@@ -246,7 +246,7 @@ class Poller:
         """Read once, and take in what came of it. Whatever happens, the handle does not hang."""
         tracked.canceled = False  # what was canceled before is read as anything else; only what is from now on counts
         try:
-            machine, trouble = await self._read(tracked.machine)
+            machine, trouble = await self._read(tracked)
             tracked.scheduled, tracked.looked = False, self.clock.monotonic()
             if tracked.machine.outcome is None:  # else it was canceled meanwhile
                 self._moved(tracked, machine.canceled(self._now()) if tracked.canceled else machine, trouble)
@@ -262,11 +262,13 @@ class Poller:
             self._lookout.leave(tracked)
             raise
 
-    async def _read(self, machine: Machine) -> tuple[Machine, AzureVMError | None]:
+    async def _read(self, tracked: Tracked) -> tuple[Machine, AzureVMError | None]:
         """Return the next state, and why the read told nothing, if it did not."""
+        machine = tracked.machine
         step = machine.due(self._now())
         if not isinstance(step, Request):
             return machine, None
+        tracked.polls += step.method != "DELETE"  # which tidies up, or removes
         try:
             response = await self._send(step)
         except TransportError as error:

@@ -231,9 +231,7 @@ class RunCommand:
         """Keep how it ended; what remains is to tidy up."""
         if self.keep:
             return self._ended(verdict)
-        return replace(
-            self, verdict=verdict, phase=Phase.DELETING, patience=Patience(now.monotonic, self.patience.polls + 1)
-        )
+        return replace(self, verdict=verdict, phase=Phase.DELETING, patience=Patience(now.monotonic))
 
     def _deleted(self, response: Response, now: Moment) -> "RunCommand":
         gone = response.status < HTTPStatus.MULTIPLE_CHOICES or response.status == HTTPStatus.NOT_FOUND

@@ -53,11 +53,14 @@ class AzureVMClient(Provisioning):
     budget : Budget, optional
         How much of Azure's limits it may use. By default all of them, shared with all clients of this process that have
         the same endpoint and principal.
+    ca_file : str or Path, optional
+        PEM file of the authorities whose certificates are trusted, in place of the system's: for a proxy that opens TLS, or
+        the emulator's. Certificates are always checked. Sign-in is the credential's: it reads ``REQUESTS_CA_BUNDLE``.
 
     Raises
     ------
     InvalidRequest
-        When a name, the endpoint or the cloud can't be.
+        When a name, the endpoint, the cloud or the CA file can't be.
 
     Examples
     --------
@@ -208,7 +211,7 @@ class AzureVMClient(Provisioning):
         json: Any = None,
         api_version: str | None = None,
         final_state_via: str | None = None,
-        repeat: str = "answered",
+        repeat: str | None = None,
     ) -> Submission[Any]:
         """Begin any operation of Resource Manager.
 
@@ -224,9 +227,10 @@ class AzureVMClient(Provisioning):
             ``api-version``, where the path does not have it.
         final_state_via : {"azure-async-operation", "operation-location", "location", "original-uri"}, optional
             Where the result is, if the service's API description says so.
-        repeat : {"answered", "always", "refused", "never"}
-            What may be sent again: after an answer of 408, 429 or 5xx, while a lost answer raises
-            :class:`OutcomeUnknown`; after a lost answer too; after 429 only; nothing.
+        repeat : {"always", "answered", "refused", "never"}, optional
+            What may be sent again, where that it was never sent is not known: anything; what was answered by 408, 429 or
+            5xx; what was answered by 429; nothing. Else it is an :class:`OutcomeUnknown`. By default ``always`` for GET and
+            DELETE, for all others ``refused``: whether those may be done twice is not known here.
 
         Returns
         -------
@@ -362,10 +366,12 @@ class AzureVMClient(Provisioning):
         return await self._runner.run(self._vm(name), script, named, location, sending, keep=keep)
 
     async def _begin(
-        self, request: Callable[[], Request], final_state_via: str | None, repeat: str, sending: Sending
+        self, request: Callable[[], Request], final_state_via: str | None, repeat: str | None, sending: Sending
     ) -> Operation[Any]:
         final = None if final_state_via is None else one_of(FinalState, final_state_via, "final_state_via")
-        policy, asked = one_of(Repeat, repeat, "repeat"), request()
+        chosen = None if repeat is None else one_of(Repeat, repeat, "repeat")
+        asked = request()
+        policy = chosen or (Repeat.ALWAYS if asked.method in {"GET", "DELETE"} else Repeat.REFUSED)
         about = About(asked.method, urls.path_of(asked.url))
         begin = partial(lro.begin, about, asked, wants_result=True, final_state=final)
         return await self._outbox.submit(about, asked, policy, begin, sending=sending)

@@ -266,7 +266,7 @@ class TransportError(AzureVMError):
 class CertificateError(TransportError):
     """The endpoint's TLS certificate is not trusted; nothing was sent."""
 
-    advice = "Check the endpoint's name, and the CA bundle that this Python trusts (SSL_CERT_FILE)"
+    advice = "Check the endpoint's name; where an authority of your own has signed it, give its file: 'ca_file='"
 
 
 class OutcomeUnknown(AzureVMError):

@@ -369,9 +369,14 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
         return self._sending.in_doubt
 
     @property
-    def answered_in_vain(self) -> bool:
-        """Whether Azure once answered neither yes nor no (408, 5xx): then it may have been done all the same."""
-        return self._sending.answered_in_vain
+    def lost(self) -> bool:
+        """Whether an answer was lost: then it is sent again, or looked for, to learn what became of it."""
+        return self._sending.lost
+
+    @property
+    def may_be_broken_off(self) -> bool:
+        """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain (408, 5xx)."""
+        return self._sending.may_be_broken_off
 
     @property
     def failure(self) -> AzureVMError | None:
@@ -383,7 +388,7 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
         self._sending.announce = callback
 
     def give_up(self) -> None:
-        """Have nothing sent again that is known not to be done; what may have been done is still made sure of."""
+        """Have nothing sent again but where an answer was lost, to learn what became of what was sent."""
         self._sending.given_up = True
 
     async def result(self, timeout: float | None = None) -> T_co:

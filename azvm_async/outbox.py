@@ -1,14 +1,14 @@
 """Submissions under way, each in a task of the client, so that cancelling a caller never loses an operation.
 
-Who is cancelled while nothing can have been done has sent nothing: before the first byte leaves, or between two tries of
-which the first is known to have failed. Otherwise the submission is carried to its end here, and its handle is found in
-``client.outstanding``.
+Who is cancelled before the first byte leaves has sent nothing, and where Azure has answered that it failed, nothing is sent
+again. Otherwise the submission is carried to its end here, and its handle is found in ``client.outstanding``.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from azvm_async.errors import AzureVMError, ClientClosed, Conflict, OutcomeUnknown
@@ -126,26 +126,22 @@ class Outbox:
     async def _deliver(
         self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None, sending: Sending
     ) -> Operation[Any]:
-        doubt: AzureVMError | None = None
         for sent in range(1, SENDINGS + 1):
             try:
                 response = await self._pipeline.send(request, about, repeat, sending)
                 return self._poller.adopt(begin(response, self._now()))
             except (OutcomeUnknown, Conflict) as error:
-                last = search is None or isinstance(error, Conflict) or sent == SENDINGS
+                last = search is None or _in_the_way(error) or sent == SENDINGS
                 machine = await self._found(search, error, last=last) if search else None
                 if machine is not None:
                     return self._poller.adopt(machine)
-                if doubt is not None and isinstance(error, Conflict):  # what is in the way may be what was sent before
-                    raise doubt from error
                 if last or sending.given_up:
                     raise
-                doubt = error
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
 
     async def _found(self, search: Search, error: AzureVMError, *, last: bool) -> Machine | None:
         """Look for what a request began: once for what is in the way, else often enough to dare another sending."""
-        *pauses, longest = SEARCHES[:1] if isinstance(error, Conflict) else SEARCHES
+        *pauses, longest = SEARCHES[:1] if _in_the_way(error) else SEARCHES
         asked = 0.0 if last else (error.retry_after or 0.0) - sum(pauses)  # the newest knowledge is the best to send on
         for pause in (*pauses, max(longest, asked)):
             await self._poller.clock.sleep(pause)
@@ -155,11 +151,18 @@ class Outbox:
         return None
 
 
+def _in_the_way(error: AzureVMError) -> bool:
+    """Tell whether something keeps Azure from taking a request, which may be what was sent before."""
+    return error.status == HTTPStatus.CONFLICT
+
+
 def _abandon(task: asyncio.Task[Operation[Any]], sending: Sending) -> None:
     """Take in that nobody waits for a submission any more."""
     sending.given_up = True
-    if not sending.in_doubt:
+    if sending.may_be_broken_off:
         task.cancel()
+        if sending.in_doubt:
+            _log.warning("A submission whose caller was cancelled was not sent again: %s", sending.failure)
     task.add_done_callback(_told)
 
 

@@ -38,9 +38,10 @@ from azvm_async.errors import (
     TransportError,
 )
 from azvm_async.pacer import Lane, Pacer
+from azvm_async.protocol import lro
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.repeat import Repeat, answered_in_vain, may_repeat, outcome_unknown
+from azvm_async.protocol.repeat import Repeat, may_repeat, outcome_unknown
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
@@ -89,27 +90,40 @@ class Sending:
     Attributes
     ----------
     in_doubt : bool
-        Whether it may have been applied: it is under way, or its answer was lost.
-    answered_in_vain : bool
-        Whether a sending of it was answered by neither yes nor no (408, 5xx), which is not doubted but may be wrong.
+        Whether it may have been applied: it is under way, its answer was lost, or it was neither yes nor no (408, 5xx).
+    failures : list of AzureVMError
+        How its sendings failed so far.
     failure : AzureVMError or None
-        How the last sending failed, until the next one begins.
+        How the last one failed, until the next one begins.
+    resting : bool
+        Whether the next sending waits for its time.
     given_up : bool
-        Set by the caller: what is known not to be done is not tried again.
+        Set by the caller: nothing is sent again but to learn what became of what was sent.
     announce : callable or None
         Set by the caller: called each time before the first byte leaves.
     """
 
-    __slots__ = ("absence", "age", "announce", "answered_in_vain", "failure", "given_up", "in_doubt")
+    __slots__ = ("absence", "age", "announce", "failure", "failures", "given_up", "in_doubt", "resting")
 
     def __init__(self, *, absence: bool = False) -> None:
         self.absence = absence
         self.age: int | None = None  # where it stands in the lines before Azure's limits
         self.in_doubt = False
-        self.answered_in_vain = False
+        self.failures: list[AzureVMError] = []
         self.failure: AzureVMError | None = None
+        self.resting = False
         self.given_up = False
         self.announce: Callable[[], object] | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether an answer was lost: what is sent again then tells what became of the first."""
+        return any(isinstance(error, TransportError) and error.maybe_applied for error in self.failures)
+
+    @property
+    def may_be_broken_off(self) -> bool:
+        """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain."""
+        return not self.in_doubt or (self.resting and not self.lost)
 
     def begins(self) -> None:
         """Note that the first byte is about to leave."""
@@ -199,7 +213,7 @@ class Pipeline:
         try:
             return await self._accepted(request, about, sending)
         except AzureVMError as error:
-            return await self._send_again(request, about, repeat, _Failures(request, repeat, sending, error))
+            return await self._send_again(request, about, repeat, _Failures(request, sending, error))
 
     async def poll(self, request: Request) -> Response:
         """Send a request once, and return whatever is answered.
@@ -260,10 +274,17 @@ class Pipeline:
             return patience(state) if asked is None else asked + spread(state)
 
         def again(error: BaseException) -> bool:
-            return may_repeat(repeat, error) and (sending.in_doubt or not sending.given_up)
+            return may_repeat(repeat, error, doubted=sending.in_doubt) and (sending.lost or not sending.given_up)
+
+        async def rest(seconds: float) -> None:
+            sending.resting = True
+            try:
+                await self._pacer.sleep(seconds)
+            finally:
+                sending.resting = False
 
         return AsyncRetrying(
-            sleep=self._pacer.sleep,
+            sleep=rest,
             wait=wait,
             stop=_given_up(retry.attempts),
             retry=retry_if_exception(again),
@@ -319,6 +340,9 @@ class Pipeline:
             response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
         except OSError as error:  # a stand-in for the transport may speak in Python's own errors
             raise _in_our_words(error, request) from error
+        if response.cut and not lro.is_told(request, response):
+            what = f"No whole answer to {request.method} {without_query(request.url)}: {response.cut}"
+            raise TransportError(what, maybe_applied=True)
         if _log.isEnabledFor(logging.DEBUG):  # a long URL takes its time to be taken apart
             _log.debug(
                 "%s %s: %d, request id %s",
@@ -341,11 +365,10 @@ class Pipeline:
 class _Failures:
     """The failures of one request's sendings, and what they say together."""
 
-    def __init__(self, request: Request, repeat: Repeat, sending: Sending, first: AzureVMError) -> None:
+    def __init__(self, request: Request, sending: Sending, first: AzureVMError) -> None:
         self.sending = sending
         self._method = request.method
-        self._repeat = repeat
-        self._errors: list[AzureVMError] = []
+        self._errors = sending.failures
         self.note(first)
 
     @property
@@ -356,22 +379,17 @@ class _Failures:
     @property
     def leave_doubt(self) -> bool:
         """Whether the request may have been applied; a read applies nothing."""
-        return self._method != "GET" and outcome_unknown(self._repeat, self._errors)
+        return self._method != "GET" and outcome_unknown(self._errors)
 
     @property
     def deleted_meanwhile(self) -> bool:
         """Whether what was to be deleted is gone after a sending whose answer was lost: that did it."""
-        return (
-            self._method == "DELETE"
-            and isinstance(self.last, NotFound)
-            and outcome_unknown(self._repeat, self._errors[:-1])
-        )
+        return self._method == "DELETE" and isinstance(self.last, NotFound) and outcome_unknown(self._errors[:-1])
 
     def note(self, error: AzureVMError) -> None:
         """Take another failure in."""
         self._errors.append(error)
         self.sending.in_doubt = self.leave_doubt
-        self.sending.answered_in_vain |= answered_in_vain(error)
         self.sending.failure = error
 
 

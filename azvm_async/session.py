@@ -5,6 +5,7 @@ import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
@@ -53,6 +54,7 @@ class Session:
         clock: Clock | None = None,
         transport: Transport | None = None,
         budget: Budget | None = None,
+        ca_file: str | PathLike[str] | None = None,
     ) -> None:
         home = cloud_named(cloud)
         if credential is not None and not hasattr(credential, "get_token"):
@@ -66,7 +68,7 @@ class Session:
         regions: dict[str, str] = {}
         self._pipeline = Pipeline(
             self.endpoint,
-            transport or HttpTransport(timeouts or Timeouts(), self._clock, proxy=environment_proxy(self.endpoint)),
+            transport or _http(self.endpoint, timeouts or Timeouts(), self._clock, ca_file),
             TokenSource(credential, home.scope, home.authority, self._clock),
             clock=self._clock,
             retry=retry or Retry(),
@@ -155,6 +157,10 @@ class Session:
         for operations, fate in ((others, "may go on in Azure"), (driven, "stops here until it is resumed")):
             if operations:
                 _log.warning("%s, and %s. Who has a token of it can take it up again", _counted(operations), fate)
+
+
+def _http(endpoint: str, timeouts: Timeouts, clock: Clock, ca_file: str | PathLike[str] | None) -> HttpTransport:
+    return HttpTransport(timeouts, clock, proxy=environment_proxy(endpoint), ca_file=ca_file)
 
 
 def _tidies_up(operation: Operation[Any]) -> bool:

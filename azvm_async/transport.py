@@ -4,6 +4,7 @@ aiohttp repeats a PUT or DELETE by itself when a kept-alive connection turns out
 have been applied. A middleware stands in the way of that: it turns aiohttp's error into ours before aiohttp sees it.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,8 +15,11 @@ import aiohttp
 from yarl import URL
 
 from azvm_async.clock import Clock
-from azvm_async.errors import CertificateError, TransportError
+from azvm_async.errors import CertificateError, InvalidRequest, TransportError
 from azvm_async.wire import Request, Response, joined, without_query
+
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Bytes of an answer's body, unpacked, that are read: a hundred times what Resource Manager is known to send at once."""
 
 _NEVER_SENT = (
     aiohttp.ClientConnectorError,
@@ -74,12 +78,27 @@ class HttpTransport:
         Told that real work is under way while a request is.
     proxy : str, optional
         URL of a proxy; see :func:`environment_proxy`.
+    ca_file : str or Path, optional
+        PEM file of the authorities that are trusted, in place of the system's.
+
+    Raises
+    ------
+    InvalidRequest
+        When there is no such file, or no certificate in it.
     """
 
-    def __init__(self, timeouts: Timeouts, clock: Clock, *, proxy: str | None = None) -> None:
+    def __init__(
+        self,
+        timeouts: Timeouts,
+        clock: Clock,
+        *,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._timeouts = timeouts
         self._clock = clock
         self._proxy = proxy
+        self._trust = True if ca_file is None else _trusting(ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Response:
@@ -106,20 +125,49 @@ class HttpTransport:
             headers=request.headers,
             allow_redirects=False,
         ) as answer:
-            return Response(answer.status, joined(answer.headers.items()), await answer.read())
+            headers = joined(answer.headers.items())
+            try:
+                return Response(answer.status, headers, await _body(answer))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                answer.close()
+                return Response(answer.status, headers, cut=_words(error))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = self._timeouts
             # No limit of connections: the pipeline bounds the requests, for here their time-outs would run in a queue.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._trust),
                 timeout=aiohttp.ClientTimeout(total=limits.total, connect=limits.connect, sock_read=limits.read),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_sent_once,),
                 proxy=self._proxy,
             )
         return self._session
+
+
+class _TooLargeError(aiohttp.ClientError):
+    """An answer has more to say than anybody wants to hear."""
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """Read a body, as far as it is not too large; a packed one counts as what it unpacks to."""
+    if "content-encoding" not in answer.headers and (answer.content_length or LARGEST_ANSWER + 1) <= LARGEST_ANSWER:
+        return await answer.read()
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            raise _TooLargeError(f"it is larger than {LARGEST_ANSWER // 1024**2} MB")
+    return bytes(body)
+
+
+def _trusting(ca_file: str | os.PathLike[str]) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError, TypeError) as error:  # what ssl raises are OSErrors too
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise InvalidRequest(f"The CA file {ca_file!r} can't be used: {why}") from error
 
 
 class _LostError(aiohttp.ClientError):

@@ -64,11 +64,14 @@ class Response:
         Lower-case names; what came several times is joined with ``", "`` (see :func:`joined`).
     body : bytes
         The whole body.
+    cut : str, optional
+        Why the body is not there, although the answer's head came: what broke on the way.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    cut: str | None = None
 
     @classmethod
     def with_json(cls, status: int, document: Any, headers: Mapping[str, str] | None = None) -> Self:

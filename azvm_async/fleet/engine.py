@@ -35,18 +35,13 @@ class Flight:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether only Azure's answer can tell what was begun."""
+        """Whether something may have begun that is not known of: an answer is due, was lost, or was neither yes nor no."""
         return self.operation is None and self.submission is not None and self.submission.in_doubt
 
     @property
     def failure(self) -> AzureVMError | None:
         """How its request failed, as far as it did."""
         return None if self.submission is None else self.submission.failure
-
-    @property
-    def may_be_done(self) -> bool:
-        """Whether something may have begun that is not known of: an answer is due, was lost, or was neither yes nor no."""
-        return self.in_doubt or bool(self.operation is None and self.submission and self.submission.answered_in_vain)
 
 
 class Halt:
@@ -81,7 +76,7 @@ class Halt:
         for feed in self._feeds:
             feed.cancel()
         for flight in self.flights:
-            if flight.in_doubt and flight.submission:
+            if flight.operation is None and flight.submission and not flight.submission.may_be_broken_off:
                 flight.submission.give_up()
             elif flight.task and (flight.operation is None or not self.waits):
                 flight.task.cancel()
@@ -196,14 +191,15 @@ class Engine(ABC):
     def _at_fault(self, flight: Flight, error: Exception) -> None:
         """Write down a mistake, which says nothing of what was sent."""
         _log.error("The %s of %s could not be followed", self._job.verb, flight.vms[0].id.name, exc_info=error)
-        kind = OutcomeUnknown if flight.operation is not None or flight.may_be_done else AzureVMError
+        kind = OutcomeUnknown if flight.operation is not None or flight.in_doubt else AzureVMError
         self.refused(flight, kind(f"A fault in azvm_async: {type(error).__name__}: {error}"))
 
     def _is_not_repeated(self, flight: Flight, error: AzureVMError) -> bool:
         """Tell whether Azure has not said no, and would have been asked again if the run were not halted."""
-        if self._halt.reason is None or flight.operation is not None or isinstance(error, OutcomeUnknown):
+        if self._halt.reason is None or flight.operation is not None:
             return False
-        return may_repeat(Repeat.ANSWERED, error)
+        answer = flight.failure if isinstance(error, OutcomeUnknown) else error
+        return answer is not None and may_repeat(Repeat.ANSWERED, answer)
 
     def _given_up(self, flight: Flight) -> None:
         """Write down how it stands with a flight that nobody waits for any more."""
@@ -211,7 +207,7 @@ class Engine(ABC):
         if flight.operation is not None:
             for vm in vms:
                 self._books.left(vm, self._halt.reason)
-        elif flight.may_be_done:
+        elif flight.in_doubt:
             for vm in vms:
                 self._books.unanswered(vm)
         elif (failure := flight.failure) is not None and not may_repeat(Repeat.ANSWERED, failure):
@@ -223,7 +219,7 @@ class Engine(ABC):
         """Send, with a word in the books before and after."""
 
         def announced() -> None:
-            if self._halt.reason is not None and not submission.in_doubt:
+            if self._halt.reason is not None and not submission.lost:
                 raise asyncio.CancelledError  # it was halted in this very turn of the loop
             self._books.sends(flight.vms, self.name, command)
 

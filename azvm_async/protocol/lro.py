@@ -332,6 +332,14 @@ def begin(
     return _begin_untracked(state, response)
 
 
+def is_told(request: Request, response: Response) -> bool:
+    """Tell whether an answer's head alone says what became of a write: it was refused, or here is where to follow it."""
+    if request.method == "GET":
+        return False
+    tracked = any(response.headers.get(name) for name in (*_STATUS_HEADERS, _LOCATION_HEADER))
+    return response.status >= HTTPStatus.BAD_REQUEST or tracked
+
+
 def bare(about: About, url: str, now: Moment) -> Lro:
     """Return a state to follow a tracking URL of which nothing else is known; due now."""
     return Lro(

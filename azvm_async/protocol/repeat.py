@@ -1,15 +1,18 @@
-"""What may be sent again, by what is known of the sending that failed.
+"""What may be sent again, by what is known of the sending that failed, and when nobody can know whether it was done.
 
-=====================  ======  ========  =======  =====
-what is known          always  answered  refused  never
-=====================  ======  ========  =======  =====
-never sent             again   again     again    again
-429: refused           again   again     again    -
-408, 5xx: answered     again   again     unknown  -
-lost: maybe applied    again   unknown   unknown  unknown
-=====================  ======  ========  =======  =====
+============================  ======  ========  =======  =======
+what is known                 always  answered  refused  never
+============================  ======  ========  =======  =======
+never sent                    again   again     again    again
+429: refused                  again   again     again    -
+408, 5xx: maybe applied       again   again     unknown  unknown
+lost: maybe applied           again   unknown   unknown  unknown
+409 after one of these two    again   unknown   unknown  unknown
+any other 4xx                 -       -         -        -
+============================  ======  ========  =======  =======
 
-"again" ends after so many tries; "-" raises what Azure answered; "unknown" raises OutcomeUnknown, for writes.
+"again" ends after so many tries: then it is unknown where one of them may have been applied. "-" raises what Azure answered.
+"unknown" raises OutcomeUnknown, for writes: a gateway's 504 or a server's 500 says nothing of what was done behind it.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,11 @@ from enum import Enum
 from http import HTTPStatus
 
 from azvm_async.errors import AzureVMError, CertificateError, RequestRefused, TransportError
+
+_OF_THE_MOMENT = frozenset(
+    {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS}
+)
+"""Refusals for a state that an earlier sending may have brought about, or that passes: they tell nothing of that sending."""
 
 
 class Repeat(Enum):
@@ -26,7 +34,7 @@ class Repeat(Enum):
     """For reads, and for what names a state to reach: doing it twice is doing it once."""
 
     ANSWERED = "answered"
-    """For what is not known to us: Azure's word that it failed is believed, silence is not."""
+    """For a caller who knows of it that Azure's word that it failed can be believed; silence is not."""
 
     REFUSED = "refused"
     """For what must happen once at most, such as a reboot: only 429 says that nothing was done."""
@@ -35,37 +43,34 @@ class Repeat(Enum):
     """For what the caller wants to decide alone."""
 
 
-def may_repeat(repeat: Repeat, error: BaseException) -> bool:
-    """Tell whether a request that failed so may be sent again."""
-    if isinstance(error, CertificateError):
+def may_repeat(repeat: Repeat, error: BaseException, *, doubted: bool = False) -> bool:
+    """Tell whether a request that failed so may be sent again; ``doubted``: an earlier sending may have been applied."""
+    if isinstance(error, CertificateError) or not isinstance(error, AzureVMError):
         return False
     if isinstance(error, TransportError):
         return repeat is Repeat.ALWAYS or not error.maybe_applied
-    if not isinstance(error, AzureVMError):
-        return False
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return repeat is not Repeat.NEVER
+    if error.status == HTTPStatus.CONFLICT:
+        return doubted and repeat is Repeat.ALWAYS  # what is in the way may be the first, which comes to an end
     return answered_in_vain(error) and repeat in {Repeat.ALWAYS, Repeat.ANSWERED}
 
 
-def outcome_unknown(repeat: Repeat, errors: Sequence[AzureVMError]) -> bool:
+def outcome_unknown(errors: Sequence[AzureVMError]) -> bool:
     """Tell whether a write whose sendings failed so, one after the other, may have been done all the same.
 
-    Azure's refusal of a later sending settles the doubt that an earlier one left; that there was no connection, no
-    token or no trust the next time does not.
+    Azure's refusal of a later sending settles the doubt that an earlier one left, unless it is for the state of the
+    moment; that there was no connection, no token or no trust the next time does not.
     """
-    if not errors:
+    if not any(_may_be_done(error) for error in errors):
         return False
-    doubt = any(_may_be_done(repeat, error) for error in errors)
     last = errors[-1]
-    settled = isinstance(last, RequestRefused) and last.status != HTTPStatus.TOO_MANY_REQUESTS
-    return doubt and (not settled or answered_in_vain(last))
+    settled = isinstance(last, RequestRefused) and last.status not in _OF_THE_MOMENT
+    return not settled or answered_in_vain(last)
 
 
-def _may_be_done(repeat: Repeat, error: AzureVMError) -> bool:
-    if isinstance(error, TransportError):
-        return error.maybe_applied
-    return repeat is Repeat.REFUSED and answered_in_vain(error)
+def _may_be_done(error: AzureVMError) -> bool:
+    return error.maybe_applied if isinstance(error, TransportError) else answered_in_vain(error)
 
 
 def answered_in_vain(error: AzureVMError) -> bool:

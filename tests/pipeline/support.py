@@ -17,6 +17,7 @@ ENDPOINT = "https://management.azure.com"
 VM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm1"
 ABOUT = About("start", VM)
 POST = Request("POST", f"{ENDPOINT}{VM}/start?api-version=1")
+DELETE = Request("DELETE", f"{ENDPOINT}{VM}?api-version=1")
 GET = Request("GET", f"{ENDPOINT}{VM}?api-version=1")
 OK = Response(200)
 

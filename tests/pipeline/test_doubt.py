@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from doubles import Credential
 
-from azvm_async.errors import AuthenticationError, CertificateError, ClientClosed, Conflict, OutcomeUnknown
+from azvm_async.errors import AuthenticationError, CertificateError, ClientClosed, NotFound, OutcomeUnknown
 from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
 
 
@@ -18,15 +18,16 @@ from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
         lambda: [refused(401), refused(401)],
         lambda: [unsent(), unsent()],
         lambda: [refused(429), refused(429)],
+        lambda: [refused(409), refused(409)],
     ],
-    ids=["untrusted", "401", "no connection", "429"],
+    ids=["untrusted", "401", "no connection", "429", "409"],
 )
 async def test_doubt_of_a_lost_sending_is_not_settled_by(line: Callable[..., Line], later):
     assert type(await line(lost(), *later()).failure()) is OutcomeUnknown
 
 
 async def test_doubt_of_a_lost_sending_is_settled_by_azures_refusal(line: Callable[..., Line]):
-    assert type(await line(lost(), refused(409)).failure()) is Conflict
+    assert type(await line(lost(), refused(404)).failure()) is NotFound
 
 
 async def test_read_leaves_no_doubt(line: Callable[..., Line]):

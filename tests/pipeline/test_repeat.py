@@ -19,7 +19,7 @@ from azvm_async.errors import (
 from azvm_async.pipeline import REFUSALS
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Response
-from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
+from pipeline.support import DELETE, GET, OK, VM, Line, lost, refused, unsent
 
 ATTEMPTS = 3
 HAPPENED: dict[str, Callable[[], Response | Exception]] = {
@@ -40,9 +40,8 @@ WRITES = [
     *[("never sent", policy, AGAIN, TransportError) for policy in Repeat],
     *[("429", policy, AGAIN, Throttled) for policy in (ALWAYS, AFTER_ANSWERS, AFTER_REFUSALS)],
     ("429", NEVER, ONCE, Throttled),
-    *[(status, policy, AGAIN, RequestRefused) for status in ANSWERED for policy in (ALWAYS, AFTER_ANSWERS)],
-    *[(status, AFTER_REFUSALS, ONCE, OutcomeUnknown) for status in ANSWERED],
-    *[(status, NEVER, ONCE, RequestRefused) for status in ANSWERED],
+    *[(status, policy, AGAIN, OutcomeUnknown) for status in ANSWERED for policy in (ALWAYS, AFTER_ANSWERS)],
+    *[(status, policy, ONCE, OutcomeUnknown) for status in ANSWERED for policy in (AFTER_REFUSALS, NEVER)],
     ("lost", ALWAYS, AGAIN, OutcomeUnknown),
     *[("lost", policy, ONCE, OutcomeUnknown) for policy in (AFTER_ANSWERS, AFTER_REFUSALS, NEVER)],
     *[("409", policy, ONCE, Conflict) for policy in Repeat],
@@ -126,11 +125,45 @@ async def test_what_was_never_sent_and_then_answered_in_vain_is_unknown_where_it
     assert (type(error), len(sending.sent)) == (OutcomeUnknown, 2)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, RequestRefused), (404, NotFound), (409, Conflict)])
-async def test_a_clear_refusal_after_a_lost_answer_is_raised_as_it_is(line: Build, status: int, kind: type):
-    sending = line(lost(), refused(status))
+@pytest.mark.parametrize("first", [lost, lambda: refused(503)], ids=["lost", "503"])
+@pytest.mark.parametrize(("status", "kind"), [(400, RequestRefused), (404, NotFound), (410, RequestRefused)])
+async def test_a_clear_refusal_after_a_doubtful_sending_is_raised_as_it_is(line: Build, first, status: int, kind: type):
+    sending = line(first(), refused(status))
     error = await sending.failure()
     assert (type(error), len(sending.sent)) == (kind, 2)
+
+
+@pytest.mark.parametrize("first", [lost, lambda: refused(503)], ids=["lost", "503"])
+async def test_what_is_in_the_way_of_a_later_sending_may_be_the_first(line: Build, first):
+    """What names a state to reach is sent again until that has made way."""
+    sending = line(first(), refused(409), OK)
+    assert await sending.send() is OK
+    assert len(sending.sent) == 3
+
+
+@pytest.mark.parametrize("first", [lost, lambda: refused(503)], ids=["lost", "503"])
+async def test_what_stays_in_the_way_settles_nothing(line: Build, first):
+    error = await line(first(), refused(409, "Busy")).failure()
+    assert (type(error), error.code) == (OutcomeUnknown, "Busy")
+
+
+async def test_what_is_in_the_way_at_first_is_told_at_once(line: Build):
+    sending = line(refused(409), OK)
+    assert (type(await sending.failure()), len(sending.sent)) == (Conflict, 1)
+
+
+async def test_what_was_in_vain_and_then_in_the_way_is_not_sent_again_where_it_may_not(line: Build):
+    sending = line(refused(503), refused(409), OK)
+    assert (type(await sending.failure(AFTER_ANSWERS)), len(sending.sent)) == (OutcomeUnknown, 2)
+
+
+@pytest.mark.parametrize("status", [412, 423])
+async def test_refusal_for_the_state_of_the_moment_settles_nothing(line: Build, status: int):
+    assert type(await line(lost(), refused(status)).failure()) is OutcomeUnknown
+
+
+async def test_what_is_gone_after_an_answer_in_vain_was_deleted(line: Build):
+    assert (await line(refused(500), refused(404)).send(request=DELETE)).status == 204
 
 
 async def test_a_read_that_was_lost_and_then_never_sent_is_no_unknown_outcome(line: Build):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         DeprovisionIncomplete,
         FleetFailed,
         InvalidRequest,
+        NotAccepted,
         NotFound,
         OperationCanceled,
         OperationFailed,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from azvm_async.fleet import Fleet, Outcome, Query, Report, Run, RunOptions, State
-    from azvm_async.operation import Operation, Submission, Update, Updates
+    from azvm_async.operation import Operation, Update, Updates
     from azvm_async.pipeline import Retry
     from azvm_async.protocol.bulk_member import BulkMember
     from azvm_async.protocol.deployment import Cause, Deployed
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from azvm_async.protocol.script import RunCommandResult
     from azvm_async.protocol.vm import InstanceView, VirtualMachine
     from azvm_async.protocol.what_if import PropertyChange, ResourceChange
+    from azvm_async.submission import Submission
     from azvm_async.transport import Timeouts
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "InstanceView",
     "InvalidRequest",
     "Left",
+    "NotAccepted",
     "NotFound",
     "Operation",
     "OperationCanceled",
@@ -113,11 +116,11 @@ _ROOMS = {
     "errors": (
         "AuthenticationError AzureVMError CertificateError ClientClosed Conflict DeploymentFailed DeprovisionIncomplete "
         "FleetFailed "
-        "InvalidRequest NotFound OperationCanceled OperationFailed OperationPreempted OutcomeUnknown OwnershipUnknown "
+        "InvalidRequest NotAccepted NotFound OperationCanceled OperationFailed OperationPreempted OutcomeUnknown OwnershipUnknown "
         "ProtocolError RequestRefused StatusUnreadable Throttled TransportError WaitTimeout"
     ),
     "fleet": "Fleet Outcome Query Report Run RunOptions State",
-    "operation": "Operation Submission Update Updates",
+    "operation": "Operation Update Updates",
     "pipeline": "Retry",
     "protocol.bulk_member": "BulkMember",
     "protocol.deployment": "Cause Deployed",
@@ -127,6 +130,7 @@ _ROOMS = {
     "protocol.script": "RunCommandResult",
     "protocol.vm": "InstanceView VirtualMachine",
     "protocol.what_if": "PropertyChange ResourceChange",
+    "submission": "Submission",
     "transport": "Timeouts",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

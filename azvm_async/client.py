@@ -10,9 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from azvm_async.errors import InvalidRequest
-from azvm_async.operation import Operation, Submission
+from azvm_async.operation import Operation
 from azvm_async.pipeline import Sending
-from azvm_async.protocol import bulk, bulk_request, lro, urls, vm
+from azvm_async.protocol import bulk, bulk_request, lro, tokens, urls, vm
 from azvm_async.protocol.arguments import one_of, own_request
 from azvm_async.protocol.bulk_member import BulkMember
 from azvm_async.protocol.ids import checked_resource_group, checked_subscription
@@ -23,6 +23,7 @@ from azvm_async.protocol.script import RunCommandResult, Script, checked_command
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
 from azvm_async.provisioning import Provisioning
 from azvm_async.runner import new_command_name
+from azvm_async.submission import OnToken, Submission
 from azvm_async.wire import Request
 
 
@@ -69,13 +70,17 @@ class AzureVMClient(Provisioning):
     ...     await operation
     """
 
-    def start(self, name: str) -> Submission[None]:
+    def start(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Start a VM.
 
         Parameters
         ----------
         name : str
             Its name, or full ARM id.
+        on_token : callable, optional
+            Called with a token, a str, before the first byte is sent, and with another one once Azure has accepted. Of
+            either ``resume`` tells what became of it, in another process too; the first only looks. All that submits
+            takes this. Where the first call raises, nothing is sent; what the second raises is logged.
 
         Returns
         -------
@@ -95,9 +100,9 @@ class AzureVMClient(Provisioning):
         -----
         All that operates a VM raises these. REST reference: Microsoft.Compute, "Virtual Machines - Start".
         """
-        return self._act(vm.START, name)
+        return self._act(vm.START, name, on_token)
 
-    def stop(self, name: str, force: bool = False) -> Submission[None]:
+    def stop(self, name: str, force: bool = False, *, on_token: OnToken | None = None) -> Submission[None]:
         """Power a VM off; its hardware stays allocated and billed.
 
         Parameters
@@ -107,9 +112,9 @@ class AzureVMClient(Provisioning):
         force : bool
             Without shutting the system down first (``skipShutdown``).
         """
-        return self._act(vm.STOP, name, skipShutdown=vm.flag(force))
+        return self._act(vm.STOP, name, on_token, skipShutdown=vm.flag(force))
 
-    def deallocate(self, name: str, hibernate: bool = False) -> Submission[None]:
+    def deallocate(self, name: str, hibernate: bool = False, *, on_token: OnToken | None = None) -> Submission[None]:
         """Stop a VM and give its hardware back; it is not billed any more.
 
         Parameters
@@ -119,29 +124,29 @@ class AzureVMClient(Provisioning):
         hibernate : bool
             Save its memory to its disk first, where the VM has that enabled.
         """
-        return self._act(vm.DEALLOCATE, name, hibernate=vm.flag(hibernate))
+        return self._act(vm.DEALLOCATE, name, on_token, hibernate=vm.flag(hibernate))
 
-    def reboot(self, name: str) -> Submission[None]:
+    def reboot(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Restart a VM. Sent at most once: a lost answer raises :class:`OutcomeUnknown`."""
-        return self._act(vm.REBOOT, name)
+        return self._act(vm.REBOOT, name, on_token)
 
-    def redeploy(self, name: str) -> Submission[None]:
+    def redeploy(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Move a VM to another host and start it there. Sent at most once."""
-        return self._act(vm.REDEPLOY, name)
+        return self._act(vm.REDEPLOY, name, on_token)
 
-    def reapply(self, name: str) -> Submission[None]:
+    def reapply(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Apply a VM's present model once more, for one in a failed state."""
-        return self._act(vm.REAPPLY, name)
+        return self._act(vm.REAPPLY, name, on_token)
 
-    def reimage(self, name: str) -> Submission[None]:
+    def reimage(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Set a VM's disk back to its image. Sent at most once."""
-        return self._act(vm.REIMAGE, name)
+        return self._act(vm.REIMAGE, name, on_token)
 
-    def simulate_eviction(self, name: str) -> Submission[None]:
+    def simulate_eviction(self, name: str, *, on_token: OnToken | None = None) -> Submission[None]:
         """Have Azure evict a Spot VM within 30 minutes. The operation ends with Azure's promise. Sent at most once."""
-        return self._act(vm.SIMULATE_EVICTION, name)
+        return self._act(vm.SIMULATE_EVICTION, name, on_token)
 
-    def delete(self, name: str, force: bool = False) -> Submission[None]:
+    def delete(self, name: str, force: bool = False, *, on_token: OnToken | None = None) -> Submission[None]:
         """Delete a VM, and what is set to go with it. One that is not there is a success, as Azure has it (204).
 
         Parameters
@@ -151,7 +156,7 @@ class AzureVMClient(Provisioning):
         force : bool
             Without shutting the system down first (``forceDeletion``).
         """
-        return self._act(vm.DELETE, name, forceDeletion=vm.flag(force))
+        return self._act(vm.DELETE, name, on_token, forceDeletion=vm.flag(force))
 
     def run_command(
         self,
@@ -165,6 +170,7 @@ class AzureVMClient(Provisioning):
         location: str | None = None,
         keep: bool = False,
         command_name: str | None = None,
+        on_token: OnToken | None = None,
     ) -> Submission[RunCommandResult]:
         """Run a script on a VM, by managed run command: a shell script on Linux, PowerShell on Windows.
 
@@ -202,7 +208,7 @@ class AzureVMClient(Provisioning):
         if not isinstance(location, str | None):
             raise InvalidRequest(f"A region is named by a str, not by {location!r}")
         wanted = Script(script, parameters or {}, protected_parameters or {}, timeout, run_as_user)
-        return Submission(partial(self._run, name, wanted, location, keep, command_name), self._clock)
+        return Submission(partial(self._run, name, wanted, location, keep, command_name), self._clock, on_token)
 
     def begin(
         self,
@@ -212,6 +218,8 @@ class AzureVMClient(Provisioning):
         api_version: str | None = None,
         final_state_via: str | None = None,
         repeat: str | None = None,
+        *,
+        on_token: OnToken | None = None,
     ) -> Submission[Any]:
         """Begin any operation of Resource Manager.
 
@@ -243,7 +251,7 @@ class AzureVMClient(Provisioning):
             When an argument can't be.
         """
         request = partial(own_request, self.endpoint, method, path_or_url, json, api_version)
-        return Submission(partial(self._begin, request, final_state_via, repeat), self._clock)
+        return Submission(partial(self._begin, request, final_state_via, repeat), self._clock, on_token)
 
     async def get(self, name: str) -> VirtualMachine:
         """Read a VM with its power state.
@@ -301,7 +309,13 @@ class AzureVMClient(Provisioning):
         return self._reader.states(self._subscription(subscription))
 
     def bulk(
-        self, verb: str, names: Sequence[str], location: str, force: bool = False
+        self,
+        verb: str,
+        names: Sequence[str],
+        location: str,
+        force: bool = False,
+        *,
+        on_token: OnToken | None = None,
     ) -> Submission[tuple[BulkMember, ...]]:
         """Have Azure start, deallocate, hibernate or delete up to 100 VMs by one request, with retries of its own.
 
@@ -331,7 +345,7 @@ class AzureVMClient(Provisioning):
         By Microsoft.ComputeSchedule, with which the subscription must be registered. :class:`~azvm_async.fleet.Fleet` uses
         it for any number of VMs.
         """
-        return Submission(partial(self._bulk, verb, names, location, force), self._clock)
+        return Submission(partial(self._bulk, verb, names, location, force), self._clock, on_token)
 
     async def _bulk(
         self, verb: str, names: Sequence[str], location: str, force: bool, sending: Sending
@@ -341,23 +355,23 @@ class AzureVMClient(Provisioning):
         resources, number = [str(target) for target in targets], str(uuid4())
         request = bulk_request.request(self.endpoint, subscription, location, verb, resources, number, force=force)
         about = bulk_request.about_many(verb, subscription, location, resources)
-        begin = partial(bulk.begin, about, request)
+        begin, sending.intent = partial(bulk.begin, about, request), tokens.intent(about, nonce=number)
         return await self._outbox.submit(about, request, Repeat.ALWAYS, begin, sending=sending)
 
     def _subscription(self, subscription: str | None) -> str:
         return self.subscription if subscription is None else checked_subscription(subscription)
 
-    def _act(self, verb: vm.Verb, name: str, **query: str | None) -> Submission[None]:
-        return Submission(partial(self._operate, verb, name, query), self._clock)
+    def _act(self, verb: vm.Verb, name: str, on_token: OnToken | None, **query: str | None) -> Submission[None]:
+        return Submission(partial(self._operate, verb, name, query), self._clock, on_token)
 
     async def _operate(
         self, verb: vm.Verb, name: str, query: Mapping[str, str | None], sending: Sending
     ) -> Operation[None]:
         target = self._vm(name)
         about, request = About(verb.name, str(target)), verb.request(self.endpoint, target, **query)
-        return await self._outbox.submit(
-            about, request, verb.repeat, partial(lro.begin, about, request), sending=sending
-        )
+        evident = vm.get(self.endpoint, target).url if verb in vm.EVIDENT else None
+        begin, sending.intent = partial(lro.begin, about, request), tokens.intent(about, evident)
+        return await self._outbox.submit(about, request, verb.repeat, begin, sending=sending)
 
     async def _run(
         self, name: str, script: Script, location: str | None, keep: bool, command: str | None, sending: Sending
@@ -374,4 +388,5 @@ class AzureVMClient(Provisioning):
         policy = chosen or (Repeat.ALWAYS if asked.method in {"GET", "DELETE"} else Repeat.REFUSED)
         about = About(asked.method, urls.path_of(asked.url))
         begin = partial(lro.begin, about, asked, wants_result=True, final_state=final)
+        sending.intent = tokens.intent(about)
         return await self._outbox.submit(about, asked, policy, begin, sending=sending)

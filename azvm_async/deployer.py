@@ -24,10 +24,10 @@ from azvm_async.errors import (
 from azvm_async.memory import Memory
 from azvm_async.operation import Operation
 from azvm_async.order import Order
-from azvm_async.outbox import Outbox
+from azvm_async.outbox import Outbox, handed_over
 from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.poller import Poller
-from azvm_async.protocol import deprovision, lro, provision
+from azvm_async.protocol import deprovision, lro, provision, tokens
 from azvm_async.protocol.deployment import DeploymentId, ending, innermost
 from azvm_async.protocol.faults import Fault, error_for, facts
 from azvm_async.protocol.fields import within, word
@@ -93,18 +93,19 @@ class Deployer:
         record, response = await self._record(wanted.about, wanted.deployment)
         if record and _is_running(record) and wanted.intent.is_on(record):
             _tell_adoption(wanted)
-            return self._poller.resume(self._adopted(wanted, record))
+            return handed_over(self._poller.resume(self._adopted(wanted, record)), sending)
         if kept:
-            return self._poller.adopt(self._kept(wanted, record))
+            return handed_over(self._poller.adopt(self._kept(wanted, record)), sending)
         request = wanted.request(self._endpoint, await self._since(wanted, record, response))
         begin, search = partial(provision.begin, wanted.about, request), partial(self._search, wanted)
+        sending.intent = tokens.intent(wanted.about, request.url, nonce=wanted.intent.nonce)
         try:
             return await self._outbox.submit(wanted.about, request, Repeat.REFUSED, begin, search, sending)
         except RequestRefused as error:
             raise _explained(error) from error.__cause__
 
     async def deprovision(
-        self, vm: VmId, deployment: DeploymentId, *, assume_owned: bool, only_plan: bool
+        self, vm: VmId, deployment: DeploymentId, sending: Sending, *, assume_owned: bool, only_plan: bool
     ) -> Operation[Any]:
         """Remove what a deployment created, or show what that is. What is not there needs no removal."""
         about, url = About(deprovision.VERB, str(vm)), deployment.url(self._endpoint)
@@ -114,7 +115,9 @@ class Deployer:
         if record and since_on(record) is None and not assume_owned:
             raise deprovision.ownership_unknown(about, url)
         begun = deprovision.begin(about, url, record, self._now(), assume_owned=assume_owned, only_plan=only_plan)
-        return self._poller.adopt(begun) if only_plan else self._poller.resume(begun)
+        if sending.announce is not None:
+            sending.announce(tokens.dump(begun))  # what it writes is sent by its driver, later
+        return handed_over(self._poller.adopt(begun) if only_plan else self._poller.resume(begun), sending)
 
     async def validate(self, wanted: Order) -> tuple[str, ...]:
         """Ask ARM whether it would take a deployment; return the ids of what it would deploy."""

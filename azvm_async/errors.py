@@ -275,6 +275,12 @@ class OutcomeUnknown(AzureVMError):
     advice = "Look at the resource's state before sending it again"
 
 
+class NotAccepted(AzureVMError):
+    """What was about to be sent when its sender ended never came to Azure: nothing was done."""
+
+    advice = "Send it again if it is still wanted"
+
+
 class ClientClosed(AzureVMError):
     """The client was closed while this was being awaited; the operation goes on in Azure."""
 

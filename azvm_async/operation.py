@@ -9,13 +9,12 @@ import asyncio
 import logging
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout, fresh
-from azvm_async.pipeline import Sending
 from azvm_async.protocol import tokens
 from azvm_async.protocol.bulk import Bulk
 from azvm_async.protocol.machine import About, Failure, Machine, ResourceProgress, Success
@@ -242,10 +241,10 @@ class Operation(Generic[T_co]):
         if timeout is None:
             return await self._wait()
         check_timeout(timeout)
-        return await self._within(timeout, timeout)
+        return await self.within(timeout, timeout)
 
-    async def _within(self, seconds: float, asked: float) -> T_co:
-        """Wait for so long; the caller asked for a time that may have begun before."""
+    async def within(self, seconds: float, asked: float) -> T_co:
+        """Wait as :meth:`result` for so long; the caller asked for a time that may have begun before."""
         try:
             async with self._driver.clock.timeout(seconds):
                 return await self._wait()
@@ -350,85 +349,6 @@ class Updates(AsyncIterator[Update]):
             self._news.clear()
             await self._news.wait()
         return self._kept.popleft()
-
-
-class Submission(Coroutine[Any, Any, Operation[T_co]]):
-    """A request not sent yet: await it for the handle, or ``.result()`` it for the result.
-
-    A coroutine object, so that ``asyncio.gather``, ``TaskGroup.create_task`` and ``create_task`` take it.
-    """
-
-    def __init__(self, submit: Callable[[Sending], Coroutine[Any, Any, Operation[T_co]]], clock: Clock) -> None:
-        self._sending = Sending()
-        self._submitting = submit(self._sending)
-        self._clock = clock
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether Azure may have got it although there is no answer yet; to cancel it then does not undo it."""
-        return self._sending.in_doubt
-
-    @property
-    def lost(self) -> bool:
-        """Whether an answer was lost: then it is sent again, or looked for, to learn what became of it."""
-        return self._sending.lost
-
-    @property
-    def may_be_broken_off(self) -> bool:
-        """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain (408, 5xx)."""
-        return self._sending.may_be_broken_off
-
-    @property
-    def failure(self) -> AzureVMError | None:
-        """How it was answered, or not, the last time it was sent; ``None`` where it is under way, or was never sent."""
-        return self._sending.failure
-
-    def announce(self, callback: Callable[[], object]) -> None:
-        """Have something called each time before the first byte is sent, to write down what is about to be done."""
-        self._sending.announce = callback
-
-    def give_up(self) -> None:
-        """Have nothing sent again but where an answer was lost, to learn what became of what was sent."""
-        self._sending.given_up = True
-
-    async def result(self, timeout: float | None = None) -> T_co:
-        """Submit, then wait as :meth:`Operation.result` does, all within ``timeout`` seconds.
-
-        Raises
-        ------
-        WaitTimeout
-            When they pass before Azure answered, too: it then has no operation, and if there is to be one, it is found
-            in ``client.outstanding``.
-        """
-        if timeout is None:
-            return await (await self._submitting).result()
-        try:
-            check_timeout(timeout)
-        except InvalidRequest:
-            self._submitting.close()
-            raise
-        deadline = self._clock.monotonic() + timeout
-        try:
-            async with self._clock.timeout(timeout):
-                operation = await self._submitting
-        except TimeoutError:
-            raise WaitTimeout(f"Azure did not accept the operation within {timeout:g} s") from None
-        return await operation._within(max(0.0, deadline - self._clock.monotonic()), timeout)  # noqa: SLF001
-
-    def __await__(self) -> Generator[Any, Any, Operation[T_co]]:
-        return self._submitting.__await__()
-
-    def send(self, value: Any) -> Any:
-        """See :class:`collections.abc.Coroutine`."""
-        return self._submitting.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        """See :class:`collections.abc.Coroutine`."""
-        return self._submitting.throw(*error)
-
-    def close(self) -> None:
-        """See :class:`collections.abc.Coroutine`."""
-        self._submitting.close()
 
 
 def check_timeout(timeout: object) -> None:

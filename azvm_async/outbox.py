@@ -18,6 +18,7 @@ from azvm_async.poller import Poller
 from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
+from azvm_async.protocol.sought import SEARCHES
 from azvm_async.wire import Request, Response
 
 GRACE = 5.0
@@ -25,9 +26,6 @@ GRACE = 5.0
 
 SENDINGS = 3
 """How often something is sent whose answer was lost, and that was then not found."""
-
-SEARCHES = (0.0, 2.0, 8.0)
-"""Seconds before each search for what an answer was lost of: it may still be on its way, and ARM's replicas differ."""
 
 Begin = Callable[[Response, Moment], Machine]
 Search = Callable[[AzureVMError], Awaitable[Machine | None]]
@@ -129,15 +127,18 @@ class Outbox:
         for sent in range(1, SENDINGS + 1):
             try:
                 response = await self._pipeline.send(request, about, repeat, sending)
-                return self._poller.adopt(begin(response, self._now()))
+                return self._adopted(begin(response, self._now()), sending)
             except (OutcomeUnknown, Conflict) as error:
                 last = search is None or _in_the_way(error) or sent == SENDINGS
                 machine = await self._found(search, error, last=last) if search else None
                 if machine is not None:
-                    return self._poller.adopt(machine)
+                    return self._adopted(machine, sending)
                 if last or sending.given_up:
                     raise
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
+
+    def _adopted(self, machine: Machine, sending: Sending) -> Operation[Any]:
+        return handed_over(self._poller.adopt(machine), sending)
 
     async def _found(self, search: Search, error: AzureVMError, *, last: bool) -> Machine | None:
         """Look for what a request began: once for what is in the way, else often enough to dare another sending."""
@@ -149,6 +150,13 @@ class Outbox:
             if machine is not None:
                 return machine
         return None
+
+
+def handed_over(operation: Operation[Any], sending: Sending) -> Operation[Any]:
+    """Return the handle of what Azure has accepted, whose token goes to who asked for it."""
+    if sending.told is not None:
+        sending.told(operation.token)
+    return operation
 
 
 def _in_the_way(error: AzureVMError) -> bool:

@@ -99,11 +99,26 @@ class Sending:
         Whether the next sending waits for its time.
     given_up : bool
         Set by the caller: nothing is sent again but to learn what became of what was sent.
+    intent : callable or None
+        Makes the token of what is about to be sent, of its client request id.
     announce : callable or None
-        Set by the caller: called each time before the first byte leaves.
+        Set by the caller: called with that token each time before the first byte leaves.
+    told : callable or None
+        Set by the caller: called with the operation's token once Azure has accepted it.
     """
 
-    __slots__ = ("absence", "age", "announce", "failure", "failures", "given_up", "in_doubt", "resting")
+    __slots__ = (
+        "absence",
+        "age",
+        "announce",
+        "failure",
+        "failures",
+        "given_up",
+        "in_doubt",
+        "intent",
+        "resting",
+        "told",
+    )
 
     def __init__(self, *, absence: bool = False) -> None:
         self.absence = absence
@@ -113,7 +128,9 @@ class Sending:
         self.failure: AzureVMError | None = None
         self.resting = False
         self.given_up = False
-        self.announce: Callable[[], object] | None = None
+        self.intent: Callable[[str], str] | None = None
+        self.announce: Callable[[str], object] | None = None
+        self.told: Callable[[str], object] | None = None
 
     @property
     def lost(self) -> bool:
@@ -125,10 +142,10 @@ class Sending:
         """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain."""
         return not self.in_doubt or (self.resting and not self.lost)
 
-    def begins(self) -> None:
+    def begins(self, request_id: str) -> None:
         """Note that the first byte is about to leave."""
-        if self.announce is not None:
-            self.announce()
+        if self.announce is not None and self.intent is not None:
+            self.announce(self.intent(request_id))
         self.in_doubt, self.failure = True, None
 
 
@@ -335,7 +352,7 @@ class Pipeline:
     async def _sent(self, request: Request, token: str, sending: Sending) -> Response:
         if self._closed:
             raise ClientClosed("The client is closed; nothing was sent")
-        sending.begins()
+        sending.begins(request.headers.get(CLIENT_REQUEST_ID, ""))
         try:
             response = await self._transport.send(_with_headers(request, {"authorization": f"Bearer {token}"}))
         except OSError as error:  # a stand-in for the transport may speak in Python's own errors

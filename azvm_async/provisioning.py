@@ -5,7 +5,7 @@ from functools import partial
 from os import PathLike
 from typing import Any, Literal, overload
 
-from azvm_async.operation import Operation, Submission
+from azvm_async.operation import Operation
 from azvm_async.order import IfExists, Order, deployment_of, order
 from azvm_async.pipeline import Sending
 from azvm_async.protocol import vm
@@ -15,6 +15,7 @@ from azvm_async.protocol.deprovision import Deprovisioned
 from azvm_async.protocol.plan import DeprovisionPlan
 from azvm_async.protocol.what_if import ResourceChange
 from azvm_async.session import Session
+from azvm_async.submission import OnToken, Submission
 from azvm_async.templates import Source
 
 
@@ -32,6 +33,7 @@ class Provisioning(Session):
         deployment_name: str | None = None,
         custom_data: str | PathLike[str] | None = None,
         stack: bool = False,
+        on_token: OnToken | None = None,
     ) -> Submission[Deployed]:
         """Deploy an ARM template: a VM with all that belongs to it.
 
@@ -77,7 +79,8 @@ class Provisioning(Session):
         "Deployments - Create Or Update", and "Deployment Stacks - Create Or Update At Resource Group".
         """
         given = (name, template, parameters, custom_data, mode, deployment_name)
-        return Submission(partial(self._provision, partial(self._order, *given, stack=stack), if_exists), self._clock)
+        wanted = partial(self._order, *given, stack=stack)
+        return Submission(partial(self._provision, wanted, if_exists), self._clock, on_token)
 
     @overload
     def deprovision(
@@ -88,16 +91,30 @@ class Provisioning(Session):
         assume_owned: bool = ...,
         plan: Literal[True],
         stack: bool = ...,
+        on_token: OnToken | None = ...,
     ) -> Submission[DeprovisionPlan]: ...
 
     @overload
     def deprovision(
-        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., stack: bool = ...
+        self,
+        name: str,
+        *,
+        deployment_name: str | None = ...,
+        assume_owned: bool = ...,
+        stack: bool = ...,
+        on_token: OnToken | None = ...,
     ) -> Submission[Deprovisioned]: ...
 
     @overload
     def deprovision(
-        self, name: str, *, deployment_name: str | None = ..., assume_owned: bool = ..., plan: bool, stack: bool = ...
+        self,
+        name: str,
+        *,
+        deployment_name: str | None = ...,
+        assume_owned: bool = ...,
+        plan: bool,
+        stack: bool = ...,
+        on_token: OnToken | None = ...,
     ) -> Submission[Deprovisioned | DeprovisionPlan]: ...
 
     def deprovision(
@@ -108,6 +125,7 @@ class Provisioning(Session):
         assume_owned: bool = False,
         plan: bool = False,
         stack: bool = False,
+        on_token: OnToken | None = None,
     ) -> Submission[Any]:
         """Delete everything that a deployment created, VM first, and its record last.
 
@@ -148,7 +166,8 @@ class Provisioning(Session):
         process, it finds out again what is to be done. REST reference: "Deployment Operations - List", "Resources - List
         By Resource Group" with ``$expand=createdTime``.
         """
-        return Submission(partial(self._deprovision, name, deployment_name, assume_owned, plan, stack), self._clock)
+        removing = partial(self._deprovision, name, deployment_name, assume_owned, plan, stack)
+        return Submission(removing, self._clock, on_token)
 
     async def validate(
         self,
@@ -199,9 +218,7 @@ class Provisioning(Session):
         target = self._vm(name)
         owned, only_plan, of_stack = (bool(vm.flag(each)) for each in (assume_owned, plan, stack))
         deployment = deployment_of(target, deployment_name, stack=of_stack)
-        if sending.announce is not None:
-            sending.announce()  # now, for what it writes is sent by its driver later
-        return await self._deployer.deprovision(target, deployment, assume_owned=owned, only_plan=only_plan)
+        return await self._deployer.deprovision(target, deployment, sending, assume_owned=owned, only_plan=only_plan)
 
     def _order(
         self,

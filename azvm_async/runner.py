@@ -10,7 +10,7 @@ from azvm_async.errors import AzureVMError, RequestRefused
 from azvm_async.operation import Operation
 from azvm_async.outbox import Outbox
 from azvm_async.pipeline import Pipeline, Sending
-from azvm_async.protocol import run_command
+from azvm_async.protocol import run_command, tokens
 from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.pacing import Moment
@@ -58,7 +58,7 @@ class Runner:
         region = location or await self._reader.location(target)
         request = Request.with_json("PUT", url, {"location": region, "properties": properties})
         begin = partial(run_command.begin, about, request, keep=keep)
-        search = partial(self._search, about, url, keep)
+        search, sending.intent = partial(self._search, about, url, keep), tokens.intent(about, url, keep=keep)
         try:
             return await self._outbox.submit(about, request, Repeat.REFUSED, begin, search, sending)
         except RequestRefused:

@@ -34,7 +34,7 @@ from azvm_async.facade.answers import (
 from azvm_async.facade.session import Session
 from azvm_async.facade.settings import OF_CONFIG, Settings, deployment_name, required, vm_of
 from azvm_async.facade.template import Blueprint
-from azvm_async.operation import Submission
+from azvm_async.submission import Submission
 
 __all__ = ["Status", "VMFacade"]
 

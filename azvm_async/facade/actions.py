@@ -15,7 +15,7 @@ from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, Conflict, InvalidRequest, NotFound, OwnershipUnknown, WaitTimeout
 from azvm_async.facade.answers import RESULTS, TOKEN, URL, Answer, Status, begun, brought, named_by, plain, taken_up
 from azvm_async.facade.settings import deployment_of, vm_of
-from azvm_async.operation import Operation, Submission
+from azvm_async.operation import Operation
 from azvm_async.protocol.deployment import deployment_url, is_deployment
 from azvm_async.protocol.deprovision import VERB, Deprovisioned
 from azvm_async.protocol.ids import short_name
@@ -23,6 +23,7 @@ from azvm_async.protocol.plan import Left
 from azvm_async.protocol.script import RunCommandResult, is_ours
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.protocol.vm import DELETE
+from azvm_async.submission import Submission
 
 RESULTS_KEPT = 16
 """Results of scripts that a facade remembers after they were read."""

@@ -26,9 +26,9 @@ from azvm_async.fleet.outcome import Outcome, State
 from azvm_async.fleet.query import Query, Vm, named, queried
 from azvm_async.fleet.report import Report
 from azvm_async.fleet.run import Run
-from azvm_async.operation import Submission
 from azvm_async.protocol.script import Script
 from azvm_async.protocol.vm import flag
+from azvm_async.submission import Submission
 from azvm_async.templates import Source, template_of
 
 __all__ = ["Fleet", "Outcome", "Query", "Report", "Run", "RunOptions", "State"]
@@ -221,7 +221,7 @@ class Fleet:
         Script(script, same[0] or {}, same[1] or {}, timeout, run_as_user).properties()  # what can't be is said at once
         plain, protected = _for_each(parameters), _for_each(protected_parameters, secret=True)
 
-        def submit(vm: Vm, command: str | None) -> Submission[Any]:
+        def submit(vm: Vm) -> Submission[Any]:
             return self._client.run_command(
                 str(vm.id),
                 script,
@@ -231,12 +231,11 @@ class Fleet:
                 run_as_user,
                 location=vm.location,
                 keep=keep,
-                command_name=command,
             )
 
         known = parameters if isinstance(parameters, Mapping) else None
         arguments = {"script": script, "parameters": known, "timeout": timeout, "user": run_as_user, "keep": keep}
-        return self._begin(Job("run_command", submit, arguments, Retake.LOOK, keep=keep), options)
+        return self._begin(Job("run_command", submit, arguments, Retake.LOOK), options)
 
     def provision(
         self,
@@ -264,13 +263,13 @@ class Fleet:
         """
         document, own = template_of(template), _for_each(parameters, secret=True)
 
-        def submit(vm: Vm, _: str | None) -> Submission[Any]:
+        def submit(vm: Vm) -> Submission[Any]:
             return self._client.provision(
                 str(vm.id), document, own(vm.id.name), mode, if_exists, custom_data=custom_data, stack=stack
             )
 
         arguments = {"template": document, "mode": mode, "if_exists": if_exists, "stack": stack}
-        return self._begin(Job("provision", submit, arguments), options)
+        return self._begin(Job("provision", submit, arguments, Retake.LOOK), options)
 
     def deprovision(self, *, assume_owned: bool = False, stack: bool = False, **options: Unpack[RunOptions]) -> Run:
         """Delete everything that the VMs' deployments created; see :meth:`AzureVMClient.deprovision`."""
@@ -290,7 +289,7 @@ class Fleet:
             flag(value)
         method = getattr(self._client, verb)
         force = given.get("force", False)
-        return Job(verb, lambda vm, _: method(str(vm.id), **given), given, retake, bulk, force, idle)
+        return Job(verb, lambda vm: method(str(vm.id), **given), given, retake, bulk, force, idle)
 
     def _begin(self, job: Job, given: RunOptions) -> Run:
         if not self._entered:

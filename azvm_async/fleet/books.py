@@ -66,8 +66,8 @@ class Books:
         """Return what an earlier run wrote of a VM."""
         return self._past.get(vm.key)
 
-    def sends(self, vms: Sequence[Vm], engine: str, command: str | None = None) -> None:
-        """Note that something is about to be sent.
+    def sends(self, vms: Sequence[Vm], engine: str, intent: str) -> None:
+        """Note that something is about to be sent, of which the intent is the token.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Books:
         new, now = [vm for vm in self.without_end(vms) if vm.key not in self._open], self._clock.utcnow()
         if new:
             try:
-                self._journal.intends([str(vm.id) for vm in new], now, command)
+                self._journal.intends([str(vm.id) for vm in new], now, intent)
             except OSError as error:
                 raise AzureVMError(f"Nothing was sent, for the journal can't be written: {error.strerror}") from error
         for vm in new:

@@ -12,9 +12,9 @@ from azvm_async.errors import AzureVMError, OutcomeUnknown
 from azvm_async.fleet.engine import Context, Engine, Flight
 from azvm_async.fleet.query import Vm
 from azvm_async.operation import Update
-from azvm_async.protocol.bulk_member import UNKNOWN, error_of
+from azvm_async.protocol.bulk_member import error_of
 from azvm_async.protocol.bulk_request import MOST, unavailable
-from azvm_async.protocol.machine import CANCELED, FAILED, SUCCEEDED
+from azvm_async.protocol.machine import CANCELED, FAILED, SUCCEEDED, UNKNOWN
 
 ENDINGS = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 

@@ -5,21 +5,14 @@ be sent at a time: the others cost nothing before it is their turn.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
-from azvm_async.errors import NotFound
 from azvm_async.fleet.engine import Context, Engine, Flight
 from azvm_async.fleet.jobs import Retake
 from azvm_async.fleet.query import Vm
-from azvm_async.outbox import SEARCHES
-from azvm_async.protocol import run_command, tokens
-from azvm_async.protocol.machine import About
-from azvm_async.protocol.pacing import Moment
-from azvm_async.protocol.script import script_url
-from azvm_async.runner import new_command_name
+from azvm_async.protocol.machine import NOT_ACCEPTED
+from azvm_async.protocol.sought import SEEKING
 
 ABOUT_TO_BE_SENT = 50
 """VMs of one subscription whose request waits for Azure's limits or for its answer."""
@@ -45,32 +38,29 @@ class Direct(Engine):
         vm = flight.vms[0]
         entry = self._books.entry(vm)
         if entry is None:
-            await self._send(flight, new_command_name() if self._job.retake is Retake.LOOK else None)
+            await self._send(flight)
         elif entry.token is not None:
             self.taken_on(flight, self._client.resume(entry.token))
         elif self._job.retake is Retake.ASK:
             self._books.undecided(vm)
-        elif entry.command is None or not await self._is_found(flight, entry.command):
-            await self._send(flight, entry.command)
+        elif self._job.retake is Retake.SEND or entry.intent is None or not await self._is_found(flight, entry.intent):
+            await self._send(flight)
 
     async def follow(self, flight: Flight) -> None:
         """See :meth:`Engine.follow`."""
         assert flight.operation is not None  # noqa: S101 - begin has seen to that
         self._books.succeeded(flight.vms[0], await flight.operation)
 
-    async def _send(self, flight: Flight, command: str | None) -> None:
-        await self.send(flight, self._job.submit(flight.vms[0], command), command)
+    async def _send(self, flight: Flight) -> None:
+        await self.send(flight, self._job.submit(flight.vms[0]))
 
-    async def _is_found(self, flight: Flight, command: str) -> bool:
-        """Look for a run command that an earlier run was about to send, and take it up if it was sent."""
-        vm, clock = flight.vms[0], self._client.clock
-        url = script_url(self._client.endpoint, vm.id, command)
-        for pause in SEARCHES:
-            await clock.sleep(pause)
-            with contextlib.suppress(NotFound):
-                await self._client.begin("GET", url)
-                now = Moment(clock.monotonic(), clock.utcnow(), 0.0)
-                found = run_command.bare(About(self._job.verb, str(vm.id)), url, now)
-                self.taken_on(flight, self._client.resume(tokens.dump(replace(found, keep=self._job.keep))))
-                return True
-        return False
+    async def _is_found(self, flight: Flight, intent: str) -> bool:
+        """Look for what an earlier run was about to send, and take it up if it was sent."""
+        sought = self._client.resume(intent)
+        async for update in sought.updates():
+            if update.status == NOT_ACCEPTED:
+                return False
+            if update.status != SEEKING:
+                break
+        self.taken_on(flight, sought)
+        return True

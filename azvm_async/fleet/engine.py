@@ -16,8 +16,9 @@ from azvm_async.errors import AzureVMError, ClientClosed, OutcomeUnknown
 from azvm_async.fleet.books import Books
 from azvm_async.fleet.jobs import Job
 from azvm_async.fleet.query import Vm
-from azvm_async.operation import Operation, Submission
+from azvm_async.operation import Operation
 from azvm_async.protocol.repeat import Repeat, may_repeat
+from azvm_async.submission import Submission
 
 _log = logging.getLogger(__name__)
 
@@ -215,13 +216,13 @@ class Engine(ABC):
         else:
             self._books.not_begun(vms, self._halt.reason)
 
-    async def send(self, flight: Flight, submission: Submission[Any], command: str | None = None) -> None:
+    async def send(self, flight: Flight, submission: Submission[Any]) -> None:
         """Send, with a word in the books before and after."""
 
-        def announced() -> None:
+        def announced(intent: str) -> None:
             if self._halt.reason is not None and not submission.lost:
                 raise asyncio.CancelledError  # it was halted in this very turn of the loop
-            self._books.sends(flight.vms, self.name, command)
+            self._books.sends(flight.vms, self.name, intent)
 
         flight.submission = submission
         submission.announce(announced)

@@ -6,17 +6,17 @@ from enum import Enum, auto
 from typing import Any
 
 from azvm_async.fleet.query import Vm
-from azvm_async.operation import Submission
+from azvm_async.submission import Submission
 
 
 class Retake(Enum):
     """What becomes of a VM for which something was about to be sent when an earlier run was killed."""
 
     SEND = auto()
-    """It is sent again: doing it twice is doing it once, or what was sent is found."""
+    """It is sent again: doing it twice is doing it once."""
 
     LOOK = auto()
-    """It is looked for by its name."""
+    """It is looked for by its intent's token: what was to be done has a name of its own."""
 
     ASK = auto()
     """Nothing can tell whether it was done, so that the caller must."""
@@ -31,7 +31,7 @@ class Job:
     verb : str
         What it is called.
     submit : callable
-        Makes the submission for a VM; the name is that of its run command.
+        Makes the submission for a VM.
     arguments : Mapping[str, object]
         What a later run must have the same of, to be the same run. No secrets.
     retake : Retake
@@ -42,18 +42,15 @@ class Job:
         Whether it is forced there.
     idle : frozenset of str
         Power states in which a VM needs nothing. Empty where nothing tells that.
-    keep : bool
-        Whether its run command stays in Azure.
     """
 
     verb: str
-    submit: Callable[[Vm, str | None], Submission[Any]]
+    submit: Callable[[Vm], Submission[Any]]
     arguments: Mapping[str, object]
     retake: Retake = Retake.SEND
     bulk: str | None = None
     force: bool = False
     idle: frozenset[str] = frozenset()
-    keep: bool = False
 
     @property
     def can_be_needless(self) -> bool:

@@ -3,8 +3,8 @@
 ====================================  =================================================================================
 line                                  written
 ====================================  =================================================================================
-``{"azvm_journal": 1, "verb", …}``    at first: which run it is of
-``{"vms", "intent", "at"}``           before the first byte is sent for these VMs; with the names of run commands
+``{"azvm_journal": 2, "verb", …}``    at first: which run it is of
+``{"vms", "intent", "at"}``           before the first byte is sent for these VMs: the intent's token
 ``{"vms", "token", "at"}``            when Azure has accepted it, for all of them together
 ``{"vms", "withdrawn"}``              when it is known that nothing was done
 ``{"vm", "end", …}``                  when a VM's end is known, with its error or its script's result
@@ -33,7 +33,7 @@ from azvm_async.operation import Operation
 from azvm_async.protocol.fields import date
 from azvm_async.protocol.script import RunCommandResult
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Entry:
 
     Parameters
     ----------
-    command : str or None
-        The name that its run command was to have.
+    intent : str or None
+        The token of what was about to be sent.
     token : str or None
         What its operation is resumed from.
     submitted, accepted : datetime or None
@@ -52,7 +52,7 @@ class Entry:
         How it ended.
     """
 
-    command: str | None = None
+    intent: str | None = None
     token: str | None = None
     submitted: datetime | None = None
     accepted: datetime | None = None
@@ -70,10 +70,9 @@ class Journal:
         self.entries = entries
         """What it said when it was opened, by ARM id in lower case."""
 
-    def intends(self, vms: Sequence[str], now: datetime, command: str | None = None) -> None:
+    def intends(self, vms: Sequence[str], now: datetime, intent: str) -> None:
         """Write that something is about to be sent for VMs. Raises OSError, as all that writes."""
-        named = {"command": command} if command else {}
-        self._write({"vms": [*vms], "intent": True, "at": now.isoformat(), **named})
+        self._write({"vms": [*vms], "intent": intent, "at": now.isoformat()})
 
     def accepted(self, vms: Sequence[str], now: datetime, operation: Operation[Any]) -> None:
         """Write that Azure has accepted it."""
@@ -226,7 +225,7 @@ def _entries(lines: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
         for vm in [line["vm"]] if "vm" in line else line["vms"]:
             key = vm.lower()
             if "intent" in line:
-                entries[key] = Entry(command=line.get("command"), submitted=date(line.get("at")))
+                entries[key] = Entry(line["intent"], submitted=date(line.get("at")))
             elif "withdrawn" in line:
                 entries.pop(key, None)
             elif "token" in line:

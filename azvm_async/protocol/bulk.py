@@ -30,7 +30,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Self
 
 from azvm_async.errors import InvalidRequest, OutcomeUnknown, ProtocolError, TransportError
-from azvm_async.protocol.bulk_member import UNKNOWN, BulkMember, accepted, read, resumed
+from azvm_async.protocol.bulk_member import BulkMember, accepted, read, resumed
 from azvm_async.protocol.bulk_request import (
     MOST,
     STATUS_READS_BLOCKED,
@@ -45,6 +45,7 @@ from azvm_async.protocol.fields import count, flag, objects, text, within, word
 from azvm_async.protocol.machine import (
     IN_PROGRESS,
     SUCCEEDED,
+    UNKNOWN,
     About,
     Outcome,
     ResourceProgress,

@@ -18,6 +18,7 @@ from azvm_async.protocol.machine import (
     FAILED,
     IN_PROGRESS,
     SUCCEEDED,
+    UNKNOWN,
     About,
     Failure,
     Outcome,
@@ -27,8 +28,6 @@ from azvm_async.protocol.machine import (
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.reading import ending_of
 from azvm_async.wire import Response
-
-UNKNOWN = "Unknown"
 
 LOST_READS, LOST_SECONDS = 5, 120.0
 """How many reads in a row, over how long, must tell nothing of an operation before it counts as lost."""

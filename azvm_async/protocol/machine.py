@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from azvm_async.errors import OperationCanceled, OperationFailed, OperationPreempted, ProtocolError, TransportError
+from azvm_async.errors import (
+    NotAccepted,
+    OperationCanceled,
+    OperationFailed,
+    OperationPreempted,
+    OutcomeUnknown,
+    ProtocolError,
+    TransportError,
+)
 from azvm_async.protocol.faults import Fault
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.pacing import Moment
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
 SUCCEEDED, FAILED, CANCELED = "Succeeded", "Failed", "Canceled"
 IN_PROGRESS = "InProgress"
+UNKNOWN, NOT_ACCEPTED = "Unknown", "NotAccepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +115,39 @@ class Failure:
         )
 
 
-Outcome = Success | Failure
-Step = Request | Wait | Success | Failure
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """What was about to be sent was looked for, and is not to be found.
+
+    Parameters
+    ----------
+    found : str
+        What was found in its place.
+    accepted : bool
+        Whether Azure may have accepted it all the same; else it did not.
+    request_id : str, optional
+        Our id of the request, which is in Azure's logs if it ever came there.
+    """
+
+    found: str
+    accepted: bool = True
+    request_id: str | None = None
+
+    @property
+    def status(self) -> str:
+        """``Unknown`` or ``NotAccepted``."""
+        return UNKNOWN if self.accepted else NOT_ACCEPTED
+
+    def error(self, about: About) -> OutcomeUnknown | NotAccepted:
+        """Return a new error for one waiter."""
+        kind, what = (OutcomeUnknown, "Whether the {} was done is not known: {}") if self.accepted else (
+            NotAccepted, "The {} was never accepted: {}"
+        )  # fmt: skip
+        return kind(what.format(about, self.found), vm=about.resource, client_request_id=self.request_id)
+
+
+Outcome = Success | Failure | Unresolved
+Step = Request | Wait | Success | Failure | Unresolved
 
 
 class Machine(Protocol):
@@ -157,8 +197,8 @@ class Machine(Protocol):
     def due(self, now: Moment) -> Step:
         """Return a request to send, a time to wait for, or the outcome."""
 
-    def receive(self, response: Response, now: Moment) -> Self:
-        """Return the state after an answer, of whatever HTTP status.
+    def receive(self, response: Response, now: Moment) -> "Machine":
+        """Return the state after an answer, of whatever HTTP status; it may be another machine's.
 
         Raises
         ------

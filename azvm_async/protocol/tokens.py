@@ -7,7 +7,7 @@ logged. What is loaded is not trusted: every URL in it must be on the endpoint's
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,8 +21,10 @@ from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
+from azvm_async.protocol.patience import Patience
 from azvm_async.protocol.provision import Provision
 from azvm_async.protocol.run_command import RunCommand
+from azvm_async.protocol.sought import Sought
 from azvm_async.protocol.urls import is_on
 
 FORMAT = 1
@@ -35,16 +37,31 @@ BARE = "operation"
 
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
-Resumable = Lro | RunCommand | Provision | Deprovision | Bulk
+Resumable = Lro | RunCommand | Provision | Deprovision | Bulk | Sought
 """What a token can be of."""
 
-_KINDS: Mapping[str, type[Resumable]] = {kind.kind: kind for kind in (Lro, RunCommand, Provision, Deprovision, Bulk)}
+_KINDS: Mapping[str, type[Resumable]] = {
+    kind.kind: kind for kind in (Lro, RunCommand, Provision, Deprovision, Bulk, Sought)
+}
 
 
 def dump(machine: Machine) -> str:
     """Return a machine's token."""
     head = {"azvm": FORMAT, "kind": machine.kind, "version": machine.version}
     return json.dumps({**head, **machine.to_token()}, separators=(",", ":"))
+
+
+def intent(
+    about: About, url: str | None = None, *, nonce: str | None = None, keep: bool = False
+) -> Callable[[str], str]:
+    """Return what makes the token of something that is about to be sent, of its client request id.
+
+    Parameters
+    ----------
+    about, url, nonce, keep
+        See :class:`~azvm_async.protocol.sought.Sought`; where a nonce is not given, the request id is it.
+    """
+    return lambda request_id: dump(Sought(about, url, nonce or request_id, keep, Patience(0.0)))
 
 
 def is_bulk(token: str) -> bool:

@@ -56,6 +56,9 @@ REDEPLOY = Verb("redeploy", "POST", "redeploy", Repeat.REFUSED)
 REIMAGE = Verb("reimage", "POST", "reimage", Repeat.REFUSED)
 SIMULATE_EVICTION = Verb("simulate_eviction", "POST", "simulateEviction", Repeat.REFUSED)
 
+EVIDENT = frozenset({START, STOP, DEALLOCATE, DELETE})
+"""What the VM's state tells of."""
+
 VERBS = (START, STOP, DEALLOCATE, REAPPLY, DELETE, REBOOT, REDEPLOY, REIMAGE, SIMULATE_EVICTION)
 
 

@@ -1,6 +1,7 @@
 """The journal: what is in it when, what is never in it, and whose it is."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -33,11 +34,12 @@ async def test_intent_is_written_before_the_first_byte(
         for name in names:
             if request in wire.writes and f"/virtualMachines/{name}" in request.url:
                 (line,) = [line for line in lines(journal) if about(line, name)]
-                checked.append((line["intent"], line.get("command", "") in request.url))
+                intent = json.loads(line["intent"])
+                checked.append((intent["kind"], intent["verb"], (intent["url"] or "").partition("?")[0] in request.url))
 
     wire.before = look
     await run_of(client, names, verb, *given, journal=journal)
-    assert checked == [(True, True)] * 3
+    assert checked == [("intent", verb, True)] * 3
 
 
 async def test_intent_in_bulk_is_written_before_the_first_byte(client: AzureVMClient, arm, wire: Wire, journal: Path):

@@ -88,7 +88,7 @@ async def test_failed_deployment_is_one_vms_own(client: AzureVMClient, arm: Emul
 
 
 async def test_deployment_under_way_is_adopted_when_the_run_is_taken_up(
-    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal: Path, caplog: pytest.LogCaptureFixture
+    client: AzureVMClient, arm: Emulator, clock: VirtualClock, journal: Path
 ):
     """Its intent is in the journal, its token is not; nothing is sent again."""
     await run_of(client, ["new1"], "provision", machine(), journal=journal, deadline=15)
@@ -99,7 +99,6 @@ async def test_deployment_under_way_is_adopted_when_the_run_is_taken_up(
     async with opened(arm, clock, wire) as later:
         report = (await run_of(later, ["new1"], "provision", machine(), journal=journal)).report
     assert (report.totals, [each.method for each in wire.writes]) == ({"Succeeded": 1}, [])
-    assert "is followed, and nothing is sent" in caplog.text
 
 
 async def test_deployment_is_resumed_by_its_token(client: AzureVMClient, arm: Emulator, clock, journal: Path):
@@ -157,7 +156,7 @@ async def test_removal_that_is_stopped_before_its_first_write_is_not_begun(
         report = await run
     await clock.sleep(100)
     assert (report.totals, len(wire.writes), arm.resources()) == ({"NotBegun": 1}, before, there)
-    assert '"withdrawn"' in text_of(journal).splitlines()[-1]
+    assert len(text_of(journal).splitlines()) == 1
 
 
 async def test_removal_that_is_left_says_where_it_goes_on(client: AzureVMClient, clock: VirtualClock):

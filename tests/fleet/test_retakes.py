@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from azvm_async import AuthenticationError, AzureVMClient, Conflict, InvalidRequest, VirtualClock
+from azvm_async import AzureVMClient, Conflict, InvalidRequest, StatusUnreadable, VirtualClock
 from azvm_async.emulator import Emulator, faults
 from azvm_async.emulator.mishaps import Mishaps
 from azvm_async.wire import Request
@@ -46,7 +46,7 @@ async def test_error_of_the_looking_is_told(client: AzureVMClient, arm: Emulator
     await about_to_be_sent(arm, clock, journal, *SCRIPT)
     arm.inject(faults.Status(403), method="GET", path="*/runCommands/*")
     outcome = (await run_of(client, ["vm0"], *SCRIPT, journal=journal)).report["vm0"]
-    assert (type(outcome.error), outcome.ended) == (AuthenticationError, None)
+    assert (type(outcome.error), outcome.error.status, outcome.ended) == (StatusUnreadable, 403, None)
 
 
 @pytest.mark.parametrize("engine", ["direct", "bulk"])

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = """
 AuthenticationError AzureVMClient AzureVMError Budget BulkMember Cause CertificateError ClientClosed Clock Conflict
 Deployed DeploymentFailed DeprovisionIncomplete DeprovisionPlan Deprovisioned Fleet FleetFailed InstanceView
-InvalidRequest Left NotFound Operation OperationCanceled OperationFailed OperationPreempted Outcome OutcomeUnknown
+InvalidRequest Left NotAccepted NotFound Operation OperationCanceled OperationFailed OperationPreempted Outcome OutcomeUnknown
 OwnershipUnknown PropertyChange ProtocolError Query Report RequestRefused ResourceChange ResourceProgress Retry Run
 RunCommandResult RunOptions State StatusUnreadable Submission SystemClock Throttled Timeouts TransportError Update
 Updates VirtualClock VirtualMachine WaitTimeout

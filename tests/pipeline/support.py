@@ -45,8 +45,8 @@ class Announced(Sending):
         super().__init__()
         self.callback = callback
 
-    def begins(self) -> None:
-        super().begins()
+    def begins(self, request_id: str) -> None:
+        super().begins(request_id)
         self.callback()
 
 

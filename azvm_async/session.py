@@ -125,20 +125,29 @@ class Session:
         """
         return self._poller.outstanding
 
-    def resume(self, token: str | Mapping[str, Any]) -> Operation[Any]:
+    def resume(self, token: str | Mapping[str, Any], *, subscription: str | None = None) -> Operation[Any]:
         """Take an operation up again, also one of another process. Sends nothing by itself.
 
         Parameters
         ----------
         token : str or dict
-            :attr:`Operation.token`, the same as a dict, or a bare ``asyncResultsUrl``.
+            :attr:`Operation.token`, the same as a dict, or a bare ``asyncResultsUrl``. The token of an intent, as
+            ``on_token`` gets it first, is looked for; its handle then goes on as what it finds.
+        subscription : str, optional
+            To which it belongs, by default the client's.
 
         Raises
         ------
         InvalidRequest
-            When it is none of these, or belongs to another endpoint.
+            When it is none of these, of a version not known here, or names anything of another endpoint or subscription.
+
+        Notes
+        -----
+        Awaiting an intent raises :class:`NotAccepted` where it never came to Azure, and :class:`OutcomeUnknown` where
+        nothing tells.
         """
-        return self._poller.resume(tokens.load(token, self.endpoint, self._now()))
+        home = self.subscription if subscription is None else checked_subscription(subscription)
+        return self._poller.resume(tokens.load(token, self.endpoint, self._now(), home))
 
     def __repr__(self) -> str:
         return f"<AzureVMClient {self.resource_group} at {self.endpoint}>"

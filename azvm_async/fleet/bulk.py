@@ -64,7 +64,7 @@ class Bulk(Engine):
         """See :meth:`Engine.begin`."""
         entry = self._books.entry(flight.vms[0])
         if entry and entry.token:
-            self.taken_on(flight, self._client.resume(entry.token))
+            self.taken_on(flight, self.resumed(flight, entry.token))
             return
         names, location = [str(vm.id) for vm in flight.vms], flight.vms[0].location or ""
         await self.send(flight, self._client.bulk(str(self._job.bulk), names, location, self._job.force))

@@ -40,7 +40,7 @@ class Direct(Engine):
         if entry is None:
             await self._send(flight)
         elif entry.token is not None:
-            self.taken_on(flight, self._client.resume(entry.token))
+            self.taken_on(flight, self.resumed(flight, entry.token))
         elif self._job.retake is Retake.ASK:
             self._books.undecided(vm)
         elif self._job.retake is Retake.SEND or entry.intent is None or not await self._is_found(flight, entry.intent):
@@ -56,7 +56,7 @@ class Direct(Engine):
 
     async def _is_found(self, flight: Flight, intent: str) -> bool:
         """Look for what an earlier run was about to send, and take it up if it was sent."""
-        sought = self._client.resume(intent)
+        sought = self.resumed(flight, intent)
         async for update in sought.updates():
             if update.status == NOT_ACCEPTED:
                 return False

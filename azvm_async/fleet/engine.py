@@ -228,6 +228,10 @@ class Engine(ABC):
         submission.announce(announced)
         self.taken_on(flight, await submission)
 
+    def resumed(self, flight: Flight, token: str) -> Operation[Any]:
+        """Return the handle of what an earlier run has sent, or was about to send."""
+        return self._client.resume(token, subscription=flight.vms[0].id.subscription)
+
     def taken_on(self, flight: Flight, operation: Operation[Any]) -> None:
         """Note what there is to follow."""
         flight.operation = operation

@@ -2,14 +2,15 @@
 
 A token is one line of JSON with the machine's kind and version, and enough to go on reading: URLs, counters, names. It
 holds no result, no request body and no credential. It does hold signed URLs, so it is to be kept like a password, not
-logged. What is loaded is not trusted: every URL in it must be on the endpoint's host.
+logged. What is loaded is not trusted: every URL in it must be on the endpoint's host, and in the client's subscription. It
+causes reads; it deletes only run commands of our own naming, and, for a removal, what Azure itself says belongs to it.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import lro, provision, run_command
@@ -34,6 +35,9 @@ DEEPEST = 8
 
 BARE = "operation"
 """What an operation is called of which only the URL is known."""
+
+_URLS = frozenset({"url", "poll_url", "location"})
+"""What of a token is a URL, or null."""
 
 _RUN_COMMAND = re.compile(r"(?P<vm>.*/virtualMachines/[^/]+)/runCommands/[^/]+", re.IGNORECASE)
 
@@ -69,7 +73,7 @@ def is_bulk(token: str) -> bool:
     return _document(token).get("kind") == Bulk.kind if token.startswith("{") else False
 
 
-def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Resumable:
+def load(token: str | Mapping[str, Any], endpoint: str, now: Moment, subscription: str | None = None) -> Resumable:
     """Return the machine of a token, due now.
 
     Parameters
@@ -80,24 +84,29 @@ def load(token: str | Mapping[str, Any], endpoint: str, now: Moment) -> Resumabl
         The client's endpoint, on whose host all URLs must be.
     now : Moment
         When it is taken up.
+    subscription : str, optional
+        In which all URLs and resources must be; ``None`` for any.
 
     Raises
     ------
     InvalidRequest
-        When it is none of these, of another version, or for another endpoint.
+        When it is none of these, of another version, endpoint or subscription.
     """
+    home = _Home(endpoint, subscription)
     if isinstance(token, str) and "://" in token and not token.lstrip().startswith("{"):
-        return _from_url(token.strip(), endpoint, now)
+        return _from_url(token.strip(), home, now)
     document = _document(token)
     if "azvm" not in document and isinstance(document.get("asyncResultsUrl"), str):
-        return _from_url(document["asyncResultsUrl"], endpoint, now)
+        return _from_url(document["asyncResultsUrl"], home, now)
     kind = _KINDS.get(str(document.get("kind")))
     if document.get("azvm") != FORMAT or kind is None or document.get("version") != kind.version:
         raise InvalidRequest("The token is of a kind or version that this release does not know")
     try:
-        _check_urls(document, endpoint)
+        home.check(document)
         return kind.from_token(document, now)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if isinstance(error, InvalidRequest):
+            raise
         raise InvalidRequest(f"The token is damaged, or not of the endpoint {endpoint}") from error
 
 
@@ -111,9 +120,9 @@ def _document(token: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return document
 
 
-def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
+def _from_url(url: str, home: "_Home", now: Moment) -> Resumable:
     """Take up a bare URL; the path tells a run command's and a deployment's from all others."""
-    _check_url(url, endpoint)
+    home.check_url(url)
     if subscription_of(url) is not None:
         raise InvalidRequest("This URL is that of all bulk operations of a location; resume the token of yours")
     path = url.partition("?")[0]
@@ -125,17 +134,47 @@ def _from_url(url: str, endpoint: str, now: Moment) -> Resumable:
     return lro.bare(About(BARE, short_name(path)), url, now)
 
 
-def _check_urls(document: Mapping[str, Any], endpoint: str, depth: int = 0) -> None:
-    """Refuse a token any of whose URLs is not on the endpoint's host, and one that nests more deeply than any of ours."""
-    if depth > DEEPEST:
-        raise ValueError("it nests too deeply")
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            _check_urls(value, endpoint, depth + 1)
-        elif value is not None and name in {"url", "poll_url", "location"}:
-            _check_url(value, endpoint)
+class _Home(NamedTuple):
+    """Where everything that a token names must be."""
+
+    endpoint: str
+    subscription: str | None
+
+    def check(self, document: Mapping[str, Any], depth: int = 0) -> None:
+        """Refuse a token that names a URL or a resource elsewhere, or nests more deeply than any of ours."""
+        if depth > DEEPEST:
+            raise ValueError("it nests too deeply")
+        for name, value in document.items():
+            if isinstance(value, Mapping):
+                self.check(value, depth + 1)
+            elif name == "resource":
+                self._check_resource(value)
+            elif value is not None and (name in _URLS or (isinstance(value, str) and "://" in value)):
+                self.check_url(value)
+
+    def check_url(self, url: object) -> None:
+        """Refuse what is no URL on the endpoint, in the subscription."""
+        if not is_on(url, self.endpoint):
+            raise InvalidRequest(
+                f"This does not belong to the endpoint {self.endpoint}: it names a URL elsewhere, or none"
+            )
+        if self.subscription is not None and not _is_in(urlsplit(str(url)).path, self.subscription):
+            raise self._elsewhere()
+
+    def _check_resource(self, resource: object) -> None:
+        """Refuse an ARM id of another subscription; of a bare URL only the name of what it is about is known."""
+        known = self.subscription is not None and isinstance(resource, str) and resource.startswith("/")
+        if known and not _is_in(str(resource), str(self.subscription)):
+            raise self._elsewhere()
+
+    def _elsewhere(self) -> InvalidRequest:
+        return InvalidRequest(
+            f"This does not belong to the subscription {self.subscription}: it names something elsewhere",
+            advice="A token of another subscription is resumed by its client, or with 'subscription='",
+        )
 
 
-def _check_url(url: object, endpoint: str) -> None:
-    if not is_on(url, endpoint):
-        raise InvalidRequest(f"This does not belong to the endpoint {endpoint}: it names a URL elsewhere, or none")
+def _is_in(path: str, subscription: str) -> bool:
+    """Tell whether a path stays in a subscription, however it is read."""
+    plain = unquote(unquote(path)).replace("\\", "/").lower()
+    return plain.startswith(f"/subscriptions/{subscription.lower()}/") and not {".", ".."} & {*plain.split("/")}

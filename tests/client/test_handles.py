@@ -7,7 +7,7 @@ import logging
 import pickle
 
 import pytest
-from client.scripted import ACCEPTED, FAILED, FORBIDDEN, RUNNING, STATUS_URL, SUCCEEDED, Script, lost
+from client.scripted import ACCEPTED, FAILED, FORBIDDEN, RUNNING, STATUS_URL, SUBSCRIPTION, SUCCEEDED, Script, lost
 
 from azvm_async import (
     AzureVMClient,
@@ -427,7 +427,8 @@ async def test_two_operations_on_one_resource_are_two_handles(clock: VirtualCloc
     creating = Response.with_json(201, {"properties": {"provisioningState": "Creating"}})
     created = Response.with_json(200, {"properties": {"provisioningState": "Succeeded"}})
     async with Script(clock, [creating, creating, created]).client() as client:
-        put, patch = await client.begin("PUT", "/x", {}), await client.begin("PATCH", "/x", {})
+        path = f"/subscriptions/{SUBSCRIPTION}/x"
+        put, patch = await client.begin("PUT", path, {}), await client.begin("PATCH", path, {})
         assert client.resume(patch.token) is not put
         await asyncio.gather(put, patch)
 

@@ -206,8 +206,8 @@ KNOWN = {"never-sent": NEVER_SENT, "429": refusal(429), "408": refusal(408), "50
 ROWS = {
     "never-sent": ("again", "again", "again", "again"),
     "429": ("again", "again", "again", "-"),
-    "408": ("again", "again", "unknown", "-"),
-    "500": ("again", "again", "unknown", "-"),
+    "408": ("again", "again", "unknown", "unknown"),
+    "500": ("again", "again", "unknown", "unknown"),
     "lost": ("again", "unknown", "unknown", "unknown"),
 }
 CELLS = [
@@ -223,8 +223,15 @@ def test_what_may_be_sent_again_is_as_the_table_says(repeat, error, cell):
 
 
 @pytest.mark.parametrize(("repeat", "error", "cell"), [cell for cell in CELLS if cell.values[2] != "again"])
-def test_whether_the_outcome_is_unknown_is_as_the_table_says(repeat, error, cell):
-    assert outcome_unknown(repeat, [error]) is (cell == "unknown")
+def test_whether_the_outcome_is_unknown_is_as_the_table_says(repeat, error, cell):  # noqa: ARG001
+    assert outcome_unknown([error]) is (cell == "unknown")
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+@pytest.mark.parametrize("doubtful", [LOST, refusal(500)], ids=["lost", "500"])
+def test_what_is_in_the_way_after_a_doubtful_sending_is_as_the_table_says(repeat, doubtful):
+    assert outcome_unknown([doubtful, refusal(409)])
+    assert may_repeat(repeat, refusal(409), doubted=True) is (repeat is Repeat.ALWAYS)
 
 
 @pytest.mark.parametrize("repeat", Repeat)

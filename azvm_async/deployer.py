@@ -41,7 +41,7 @@ from azvm_async.protocol.reading import provisioning_state
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.vm import VirtualMachine
 from azvm_async.protocol.what_if import ResourceChange, changes_in, validated_in
-from azvm_async.reader import Reader, document_of
+from azvm_async.reader import Reader, read
 from azvm_async.wire import Request, Response
 
 ABSENCE_CONFIRMED = 2.0
@@ -144,9 +144,9 @@ class Deployer:
     async def _record(self, about: About, deployment: DeploymentId) -> tuple[Mapping[str, Any] | None, Response]:
         """Read a deployment; ``None`` where there is none, or none any more."""
         request = Request("GET", deployment.url(self._endpoint))
-        response = await self._pipeline.send(request, about, Repeat.ALWAYS, Sending(absence=True))
+        record, response = await read(self._pipeline, about, request, absence=True)
         if response.status != HTTPStatus.NOT_FOUND:
-            return document_of(about, response), response
+            return record, response
         _check_missing(about, request, response)
         return None, response
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from azvm_async.errors import ProtocolError, StatusUnreadable
 from azvm_async.outbox import Outbox
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.protocol import lro
 from azvm_async.protocol.deployment import deployment_url, memory_of, remembering
 from azvm_async.protocol.faults import absent, facts
@@ -16,7 +16,7 @@ from azvm_async.protocol.machine import About
 from azvm_async.protocol.patience import miss_of
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.survey import Survey
-from azvm_async.reader import document_of, next_page
+from azvm_async.reader import next_page, read
 from azvm_async.wire import Request
 
 
@@ -59,11 +59,11 @@ class Memory:
         while not survey.walked:
             question = survey.next
             assert question is not None  # noqa: S101 - it would have been walked
-            response = await self._pipeline.send(question.request, about, Repeat.ALWAYS, Sending(absence=True))
+            document, response = await read(self._pipeline, about, question.request, absence=True)
             if miss_of(response) is not None and not absent(response):
                 what = f"What the deployment brought so far can't be read, so the {about} was not sent"
                 raise StatusUnreadable(what, vm=about.resource, **facts(response))
-            page = None if miss_of(response) else document_of(about, response)
+            page = None if miss_of(response) else document
             following = page and next_page(about, question.request, response, page.get("nextLink"))
             more = following.url if following else None
             if survey.leads_back(more):

@@ -1,10 +1,11 @@
 """Plain reads: a VM, its run-time state, and lists page by page."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from azvm_async.errors import AuthenticationError, NotFound, ProtocolError
-from azvm_async.pipeline import Pipeline
+from azvm_async.pipeline import Pipeline, Sending
 from azvm_async.protocol import vm
 from azvm_async.protocol.faults import facts, followed
 from azvm_async.protocol.ids import VmId, group_path
@@ -12,6 +13,9 @@ from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
 from azvm_async.wire import Request, Response
+
+READINGS = 3
+"""How often something is read before it is believed that its answer is no JSON object."""
 
 
 class Reader:
@@ -98,27 +102,45 @@ class Reader:
         request: Request | None = first
         while request is not None:
             seen.add(request.url)
-            response = await self._pipeline.send(request, about, Repeat.ALWAYS)
-            page = document_of(about, response)
+            page, response = await read(self._pipeline, about, request)
             yield page
             request = next_page(about, request, response, page.get("nextLink"))
             if request is not None and request.url in seen:
                 raise ProtocolError(f"The {about} goes round in circles: a page was named twice", vm=about.resource)
 
     async def _document(self, about: About, request: Request) -> Mapping[str, Any]:
-        return document_of(about, await self._pipeline.send(request, about, Repeat.ALWAYS))
+        return (await read(self._pipeline, about, request))[0]
 
 
 def _reading(target: VmId) -> About:
     return About("reading", str(target))
 
 
-def document_of(about: About, response: Response) -> Mapping[str, Any]:
-    """Return the JSON object of an answer, or raise :class:`ProtocolError`."""
-    document = response.document()
-    if not document:
-        raise ProtocolError(f"The {about} brought {_instead(response)}", vm=about.resource, **facts(response))
-    return document
+async def read(
+    pipeline: Pipeline, about: About, request: Request, *, absence: bool = False
+) -> tuple[Mapping[str, Any], Response]:
+    """Return the JSON object that a GET brings, and its answer; what is broken is asked for again.
+
+    Parameters
+    ----------
+    pipeline, about, request
+        Who sends, for whom, what.
+    absence : bool
+        Whether 404 is an answer too, which may bring nothing.
+
+    Raises
+    ------
+    ProtocolError
+        When it is broken :data:`READINGS` times in a row. Beside that, what :meth:`Pipeline.send` raises.
+    """
+    for _ in range(READINGS):
+        response = await pipeline.send(request, about, Repeat.ALWAYS, Sending(absence=absence))
+        document = response.document()
+        if document:
+            return document, response
+    if response.status == HTTPStatus.NOT_FOUND:
+        return {}, response
+    raise ProtocolError(f"The {about} brought {_instead(response)}", vm=about.resource, **facts(response))
 
 
 def _instead(response: Response) -> str:

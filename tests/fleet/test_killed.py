@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from client.stock import rules, template
 from serving import Served, served
 
 from azvm_async.emulator import faults
@@ -53,7 +54,7 @@ async def main():
                 if site["moment"] == "ended":
                     os.kill(os.getpid(), signal.SIGKILL)
             report = await run
-    results = {each.name: each.result and each.result.stdout for each in report}
+    results = {each.name: getattr(each.result, "stdout", None) for each in report}
     print(json.dumps({"states": {each.name: each.state for each in report}, "results": results}))
 
 
@@ -157,6 +158,15 @@ def test_all_are_started(emulator: Served, killed: Killed, moment: str, at: int,
     assert killed.taken_up("start", [], engine=engine)["states"] == dict.fromkeys(killed.names, "Succeeded")
     for name in killed.names:
         assert emulator.do(lambda arm, name=name: arm.vm(name).power_state) == "running"
+
+
+@pytest.mark.parametrize(("moment", "at"), [("before", 2), ("during", 2), ("after", 2)])
+def test_each_deployment_is_made_once(emulator: Served, killed: Killed, moment: str, at: int):
+    slow_down(emulator, moment, f"*/{killed.names[0][:-1]}*-deployment")
+    given = [template(rules("[parameters('vmName')]"), parameters={"vmName": {"type": "string"}})]
+    assert killed.go("provision", given, moment, at).returncode == -signal.SIGKILL
+    assert killed.taken_up("provision", given)["states"] == dict.fromkeys(killed.names, "Succeeded")
+    assert all(len(emulator.requests("PUT", f"/{name}-deployment")) == 1 for name in killed.names)
 
 
 def test_run_that_is_killed_twice_comes_to_its_end(killed: Killed):

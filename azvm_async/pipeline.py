@@ -41,7 +41,7 @@ from azvm_async.pacer import Lane, Pacer
 from azvm_async.protocol import lro
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.repeat import Repeat, may_repeat, outcome_unknown
+from azvm_async.protocol.repeat import Repeat, advice, may_repeat, outcome_unknown
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
@@ -267,7 +267,7 @@ class Pipeline:
             if failures.deleted_meanwhile:
                 return Response(HTTPStatus.NO_CONTENT)
             if failures.leave_doubt:
-                raise _unknown(about, request, error) from error
+                raise _unknown(about, request, repeat, error) from error
             if isinstance(error, ClientClosed):
                 raise _not_sent(about) from None
             raise
@@ -456,7 +456,7 @@ def _not_sent(about: About) -> ClientClosed:
     return ClientClosed(f"The client was closed before the {about} was sent", vm=about.resource)
 
 
-def _unknown(about: About, request: Request, error: AzureVMError) -> OutcomeUnknown:
+def _unknown(about: About, request: Request, repeat: Repeat, error: AzureVMError) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"Whether the {about} was done is not known ({request.method} {path_of(request.url)}): {error.what}",
         vm=about.resource,
@@ -467,4 +467,5 @@ def _unknown(about: About, request: Request, error: AzureVMError) -> OutcomeUnkn
         request_id=error.request_id,
         retry_after=error.retry_after,
         client_request_id=request.headers.get(CLIENT_REQUEST_ID),
+        advice=advice(repeat),
     )

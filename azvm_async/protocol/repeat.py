@@ -1,4 +1,4 @@
-"""What may be sent again, by what is known of the sending that failed, and when nobody can know whether it was done.
+"""What may be sent again, by what is known of the sending that failed, and when it can't be known whether it was done.
 
 ============================  ======  ========  =======  =======
 what is known                 always  answered  refused  never
@@ -41,6 +41,18 @@ class Repeat(Enum):
 
     NEVER = "never"
     """For what the caller wants to decide alone."""
+
+
+_HARMLESS = "It can be sent again: doing it twice is doing it once"
+_HARMFUL = (
+    "Sent again, it could be done twice. Look at the resource first; where that tells nothing, as of a restart, Azure's "
+    "activity log has the client request id of what came there ('az monitor activity-log list --resource-id …')"
+)
+
+
+def advice(repeat: Repeat) -> str:
+    """Return how to go on where nobody knows whether a write was done."""
+    return _HARMLESS if repeat is Repeat.ALWAYS else _HARMFUL
 
 
 def may_repeat(repeat: Repeat, error: BaseException, *, doubted: bool = False) -> bool:

@@ -185,6 +185,11 @@ async def test_an_unknown_outcome_names_the_id_that_the_request_went_out_with(li
     assert error.client_request_id == sending.sent[0].request.headers["x-ms-client-request-id"]
 
 
+@pytest.mark.parametrize(("policy", "told"), [(ALWAYS, "twice is doing it once"), (AFTER_REFUSALS, "activity log")])
+async def test_an_unknown_outcome_says_how_to_go_on(line: Build, policy: Repeat, told: str):
+    assert told in str(await line(lost()).failure(policy))
+
+
 async def test_an_unknown_outcome_keeps_its_cause(line: Build):
     cause = lost()
     assert (await line(cause).failure(Repeat.NEVER)).__cause__ is cause

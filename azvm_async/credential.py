@@ -127,12 +127,14 @@ class TokenSource:
     async def close(self) -> None:
         """Stop renewing; close the credential if it was made here."""
         self._closed = True
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.wait([self._renewal])
-        if self._own and self._credential is not None:
-            await self._credential.close()
-            self._credential = None
+        try:
+            if self._renewal is not None:
+                self._renewal.cancel()
+                await asyncio.wait([self._renewal])
+        finally:  # also where the closing is cancelled
+            if self._own and self._credential is not None:
+                credential, self._credential = self._credential, None
+                await credential.close()
 
     def _now(self) -> float:
         return self._clock.utcnow().timestamp()

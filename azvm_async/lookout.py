@@ -45,6 +45,11 @@ class _Crowd:
         self.watch: asyncio.Task[None] | None = None
         self.blind_until = float("-inf")
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether lists are read; a task that was cancelled before its first step has left no word of that."""
+        return self.watch is not None and not self.watch.done()
+
     def discard(self, vm: str, tracked: Tracked) -> None:
         """Count an operation no more."""
         of_vm = self.members.get(vm, [])
@@ -99,7 +104,7 @@ class Lookout:
     def postponed(self, tracked: Tracked) -> float | None:
         """Return until when an operation need not be read by itself, ``None`` where it is no list's business."""
         crowd = self._crowds.get(tracked.subscription)
-        if crowd is None or crowd.watch is None or tracked not in crowd.members.get(_vm(tracked), ()):
+        if crowd is None or not crowd.is_watched or tracked not in crowd.members.get(_vm(tracked), ()):
             return None
         return tracked.looked + longest_unread(crowd.pages)
 
@@ -112,7 +117,7 @@ class Lookout:
             await asyncio.wait(watches)
 
     def _begin(self, subscription: str, crowd: _Crowd) -> None:
-        if crowd.watch is None and self._is_worth(crowd):
+        if not crowd.is_watched and self._is_worth(crowd):
             with contextlib.suppress(RuntimeError):  # there is no loop yet
                 loop = asyncio.get_running_loop()
                 crowd.watch = loop.create_task(self._watched(subscription, crowd))

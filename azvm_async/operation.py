@@ -59,7 +59,7 @@ class Tracked:
     """
 
     __slots__ = (
-        "_handle", "canceled", "entry", "heard", "key", "looked", "machine", "polls", "scheduled", "subscription",
+        "_handle", "canceled", "deleted", "entry", "heard", "key", "looked", "machine", "polls", "scheduled", "subscription",
         "trouble", "updates", "waits",
     )  # fmt: skip
 
@@ -72,6 +72,7 @@ class Tracked:
         self.scheduled = False
         self.entry = 0  # which entry of the agenda counts: the newest; 0 while it is being read, or about to be
         self.canceled = False  # whether Azure accepted to cancel it
+        self.deleted = False  # whether, to cancel it, it may have been deleted: where it is gone, it was canceled
         self.trouble: AzureVMError | None = None
         self.heard = False  # whether somebody got the outcome
         self.waits: set[asyncio.Future[AzureVMError | None]] = set()
@@ -90,6 +91,11 @@ class Tracked:
     def wanted(self) -> bool:
         """Whether anybody still holds the handle."""
         return self._handle is not None and self._handle() is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits, who is not about to be cancelled."""
+        return any(not wait.done() for wait in self.waits)
 
     def move(self, machine: Machine, trouble: AzureVMError | None) -> None:
         """Take in a new state, or why the last read brought none, and tell who listens."""
@@ -323,7 +329,7 @@ class Updates(AsyncIterator[Update]):
         self._tracked = operation._tracked  # noqa: SLF001 - the two are one thing in two classes
         self._kept = deque([update_of(self._tracked.machine)], maxlen=UPDATES_KEPT)
         self._trouble: AzureVMError | None = None
-        self._news = asyncio.Event()
+        self._news: asyncio.Future[AzureVMError | None] | None = None
         if self._tracked.updates is None:
             self._tracked.updates = weakref.WeakSet()
         self._tracked.updates.add(self)
@@ -331,12 +337,12 @@ class Updates(AsyncIterator[Update]):
     def put(self, update: Update) -> None:
         """Keep a change for the reader."""
         self._kept.append(update)
-        self._news.set()
+        self._tell()
 
     def stop(self, trouble: AzureVMError) -> None:
         """Tell the reader that no more changes can be read."""
         self._trouble = trouble
-        self._news.set()
+        self._tell()
 
     async def __anext__(self) -> Update:
         while not self._kept:
@@ -345,10 +351,22 @@ class Updates(AsyncIterator[Update]):
                 raise fresh(trouble)
             if self._operation.done:
                 raise StopAsyncIteration
-            self._operation._driver.watch(self._tracked)  # noqa: SLF001 - as above
-            self._news.clear()
-            await self._news.wait()
+            await self._more()
         return self._kept.popleft()
+
+    async def _more(self) -> None:
+        """Wait for news, as one of those who wait for the operation."""
+        news = self._news = asyncio.get_running_loop().create_future()
+        self._tracked.waits.add(news)
+        try:
+            self._operation._driver.watch(self._tracked)  # noqa: SLF001 - as above
+            await news
+        finally:
+            self._tracked.waits.discard(news)
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
 
 def check_timeout(timeout: object) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -50,7 +51,7 @@ class Outbox:
         self._pipeline = pipeline
         self._poller = poller
         self._now = now
-        self._under_way: dict[asyncio.Task[Operation[Any]], tuple[About, Sending]] = {}
+        self._under_way: set[asyncio.Task[Operation[Any]]] = set()
         self._closed = False
 
     async def submit(
@@ -91,14 +92,15 @@ class Outbox:
             raise ClientClosed("The client is closed; nothing was sent", vm=about.resource)
         sending = sending or Sending()
         task = asyncio.create_task(self._deliver(about, request, repeat, begin, search, sending))
-        self._under_way[task] = about, sending
-        task.add_done_callback(self._under_way.pop)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        before = _cancellations()
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():  # by close(), not by the caller
+            if task.cancelled() and _cancellations() == before:  # it was close(), and not the caller who is cancelled
                 raise _cut_off(about, sending) from None
-            _abandon(task, sending)
+            _abandon(task, about, sending)
             raise
         finally:
             del task  # whoever keeps the traceback must not keep the handle, or it would be polled
@@ -106,18 +108,18 @@ class Outbox:
     async def close(self) -> None:
         """Let submissions under way come to their end, for a short time; take no more."""
         self._closed = True
-        with contextlib.suppress(TimeoutError):
-            async with self._poller.clock.timeout(GRACE):
-                while self._under_way:
-                    await asyncio.wait(self._under_way)
-        await self._cut_off()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with self._poller.clock.timeout(GRACE):
+                    while self._under_way:
+                        await asyncio.wait(self._under_way)
+        finally:  # also where the closing is cancelled
+            await self._cut_off()
 
     async def _cut_off(self) -> None:
-        late = dict(self._under_way)
-        for task, (about, sending) in late.items():
+        late = list(self._under_way)
+        for task in late:
             task.cancel()
-            if sending.in_doubt and sending.given_up:  # nobody else will hear of it
-                _log.warning("%s", _cut_off(about, sending))
         if late:
             await asyncio.wait(late)
 
@@ -164,14 +166,18 @@ def _in_the_way(error: AzureVMError) -> bool:
     return error.status == HTTPStatus.CONFLICT
 
 
-def _abandon(task: asyncio.Task[Operation[Any]], sending: Sending) -> None:
+def _cancellations() -> int:
+    """Return how often the cancellation of the present task was asked for."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def _abandon(task: asyncio.Task[Operation[Any]], about: About, sending: Sending) -> None:
     """Take in that nobody waits for a submission any more."""
     sending.given_up = True
     if sending.may_be_broken_off:
         task.cancel()
-        if sending.in_doubt:
-            _log.warning("A submission whose caller was cancelled was not sent again: %s", sending.failure)
-    task.add_done_callback(_told)
+    task.add_done_callback(partial(_told, about, sending))
 
 
 def _cut_off(about: About, sending: Sending) -> AzureVMError:
@@ -181,9 +187,12 @@ def _cut_off(about: About, sending: Sending) -> AzureVMError:
     return ClientClosed(f"The client was closed before the {about} was sent", vm=about.resource)
 
 
-def _told(task: asyncio.Task[Operation[Any]]) -> None:
-    """Log how an abandoned submission failed, for nobody else will."""
-    if task.cancelled():
+def _told(about: About, sending: Sending, task: asyncio.Task[Operation[Any]]) -> None:
+    """Log how an abandoned submission failed, or what became unknown with it, for nobody else will hear of it."""
+    if task.cancelled():  # by close(), or with the loop
+        if sending.in_doubt:
+            why = sending.failure or "its answer was not waited for to the end"
+            _log.warning("Nobody waits for the %s any more, and whether it was done is not known: %s", about, why)
         return
     error = task.exception()
     if isinstance(error, AzureVMError):

@@ -19,6 +19,7 @@ from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, ClientClosed, Conflict, InvalidRequest, NotFound, TransportError
 from azvm_async.lookout import Lookout, Pages
 from azvm_async.operation import Operation, Tracked
+from azvm_async.pipeline import Sending
 from azvm_async.protocol.faults import error_for
 from azvm_async.protocol.ids import subscription_in
 from azvm_async.protocol.machine import About, Machine, Wait
@@ -39,7 +40,7 @@ class Poller:
     send : callable
         Sends a poll once: ``await send(request)``.
     submit : callable
-        Sends a cancellation until there is a clear answer: ``await submit(request, about, repeat)``.
+        Sends a cancellation until there is a clear answer: ``await submit(request, about, repeat, sending)``.
     clock : Clock
         Sleeps.
     now : callable
@@ -51,7 +52,7 @@ class Poller:
     def __init__(
         self,
         send: Callable[[Request], Awaitable[Response]],
-        submit: Callable[[Request, About, Repeat], Awaitable[Response]],
+        submit: Callable[[Request, About, Repeat, Sending], Awaitable[Response]],
         clock: Clock,
         now: Callable[[], Moment],
         states: Pages,
@@ -111,9 +112,9 @@ class Poller:
             what = f"Azure can't cancel the {machine.about}; it can cancel deployments, and run commands that are ours"
             raise InvalidRequest(what, vm=machine.about.resource)
         about = About(f"canceling of the {machine.about.verb}", machine.about.resource)
-        deletes = request.method == "DELETE"
+        deletes, sending = request.method == "DELETE", Sending()
         try:
-            await self._submit(request, about, Repeat.ALWAYS)
+            await self._submit(request, about, Repeat.ALWAYS, sending)
         except NotFound:
             if not deletes:  # what is to be deleted is gone: that was asked for
                 raise
@@ -121,6 +122,8 @@ class Poller:
             if deletes:  # what can't be deleted goes on
                 raise
             _log.info("The %s has ended, or is being canceled already", machine.about)
+        finally:  # also where the answer was lost, or the caller is cancelled
+            tracked.deleted |= deletes and sending.in_doubt
         tracked.canceled = True
         if tracked.machine.outcome is None:
             self._moved(tracked, tracked.machine.canceled(self._now()), None)
@@ -128,16 +131,18 @@ class Poller:
     async def close(self) -> None:
         """Stop polling. Who waits is told; what goes on in Azure goes on, and stays in :attr:`outstanding`."""
         self._closed = True
-        await self._lookout.close()
         tasks = [*self._polls, *([self._runner] if self._runner else [])]
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._agenda.clear()
-        for tracked in self._open.values():
-            tracked.scheduled = False
-            tracked.fail(self._closing(tracked))
+        try:
+            await self._lookout.close()
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:  # also where the closing is cancelled: nobody is left waiting
+            self._agenda.clear()
+            for tracked in self._open.values():
+                tracked.scheduled = False
+                tracked.fail(self._closing(tracked))
 
     def _known(self, machine: Machine) -> Tracked | None:
         """Return the record of the same operation; the looking beside its key is for who shares a URL, or knows no more."""
@@ -195,6 +200,7 @@ class Poller:
             loop = asyncio.get_running_loop()
             self._news = asyncio.Event()
             self._runner = loop.create_task(self._run())
+            self._runner.add_done_callback(self._stopped)
             self._lookout.begin()
 
     async def _run(self) -> None:
@@ -234,13 +240,35 @@ class Poller:
         for tracked in line.called():
             poll = asyncio.create_task(self._poll(tracked))
             self._polls.add(poll)
-            poll.add_done_callback(partial(self._landed, line))
+            poll.add_done_callback(partial(self._landed, line, tracked))
 
-    def _landed(self, line: Line, poll: asyncio.Task[None]) -> None:
+    def _landed(self, line: Line, tracked: Tracked, poll: asyncio.Task[None]) -> None:
         self._polls.discard(poll)
         line.reading -= 1
-        if not self._closed:
+        if self._closed:
+            return
+        if poll.cancelled() or poll.exception():
+            self._broken_off(line, tracked)
+        else:
             self._launch(line)
+
+    def _broken_off(self, line: Line, tracked: Tracked) -> None:
+        """Read no more of a line of which a poll was cancelled, maybe before its first step: so a loop ends.
+
+        Who waits even then, as in a ``finally``, begins anew.
+        """
+        dropped = [tracked, *line.due]
+        line.due.clear()
+        for each in dropped:
+            each.scheduled = False
+            self._lookout.leave(each)
+            if each.awaited:
+                self.watch(each)
+
+    def _stopped(self, runner: asyncio.Task[None]) -> None:
+        """Go on where somebody waits still although all tasks were cancelled."""
+        if runner.cancelled() and any(each.awaited for each in self._open.values()):
+            self._keep_running()
 
     async def _poll(self, tracked: Tracked) -> None:
         """Read once, and take in what came of it. Whatever happens, the handle does not hang."""
@@ -257,10 +285,6 @@ class Poller:
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task
             _log.exception("The answer for the %s could not be taken in", tracked.machine.about)
             self._park(tracked, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
-        except asyncio.CancelledError:
-            tracked.scheduled = False
-            self._lookout.leave(tracked)
-            raise
 
     async def _read(self, tracked: Tracked) -> tuple[Machine, AzureVMError | None]:
         """Return the next state, and why the read told nothing, if it did not."""
@@ -273,6 +297,8 @@ class Poller:
             response = await self._send(step)
         except TransportError as error:
             return machine.missed(error, self._now()), error
+        if tracked.deleted and response.status == HTTPStatus.NOT_FOUND:
+            return machine.canceled(self._now()), None
         trouble = None
         if response.status >= HTTPStatus.BAD_REQUEST and machine.is_trouble(response):
             what = f"The state of the {machine.about} could not be read"

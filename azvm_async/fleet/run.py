@@ -39,6 +39,7 @@ class Run(AsyncIterable[Outcome]):
         self._context = Context(client, job, self._books, self._halt, places)
         self._heard = False
         self._task = asyncio.create_task(self._drive(self._books.open(vms)))
+        self._task.add_done_callback(self._ends)
 
     @property
     def done(self) -> bool:
@@ -89,17 +90,18 @@ class Run(AsyncIterable[Outcome]):
     async def _drive(self, vms: Sequence[Vm]) -> None:
         if self._options.deadline == 0:
             self._late()
+        work = asyncio.create_task(self._work(vms))
         try:
-            work = asyncio.create_task(self._work(vms))
-            try:
-                await self._bounded(work)
-            finally:
-                work.cancel()
-                await asyncio.wait([work])
-            with contextlib.suppress(asyncio.CancelledError):  # that was us, and the books say what it left
-                work.result()
+            await self._bounded(work)
         finally:
-            self._books.close(self._halt.reason)
+            work.cancel()
+            await asyncio.wait([work])
+        with contextlib.suppress(asyncio.CancelledError):  # that was us, and the books say what it left
+            work.result()
+
+    def _ends(self, _: asyncio.Task[None]) -> None:
+        """Close the books, also where the task was cancelled before its first step."""
+        self._books.close(self._halt.reason)
 
     async def _bounded(self, work: asyncio.Task[None]) -> None:
         """Wait until the work is done, or its time is over; then for a short while for the answers under way."""

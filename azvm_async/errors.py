@@ -253,7 +253,7 @@ class TransportError(AzureVMError):
     Attributes
     ----------
     maybe_applied : bool
-        False when the request cannot have reached Azure (no connection was made).
+        False when nothing can have been done: no connection was made, or it was only a read.
     """
 
     advice = "Check the network, the proxy and the endpoint"

@@ -127,10 +127,13 @@ class Outbox:
         self, about: About, request: Request, repeat: Repeat, begin: Begin, search: Search | None, sending: Sending
     ) -> Operation[Any]:
         for sent in range(1, SENDINGS + 1):
+            response = None
             try:
                 response = await self._pipeline.send(request, about, repeat, sending)
                 return self._adopted(begin(response, self._now()), sending)
             except (OutcomeUnknown, Conflict) as error:
+                if sent < SENDINGS and response is not None and repeat is Repeat.ALWAYS and _is_broken(response):
+                    continue
                 last = search is None or _in_the_way(error) or sent == SENDINGS
                 machine = await self._found(search, error, last=last) if search else None
                 if machine is not None:
@@ -166,6 +169,15 @@ def _in_the_way(error: AzureVMError) -> bool:
     return error.status == HTTPStatus.CONFLICT
 
 
+def _is_broken(response: Response) -> bool:
+    """Tell whether an answer has a body that is no JSON."""
+    try:
+        response.json()
+    except ValueError:
+        return True
+    return False
+
+
 def _cancellations() -> int:
     """Return how often the cancellation of the present task was asked for."""
     task = asyncio.current_task()
@@ -192,7 +204,7 @@ def _told(about: About, sending: Sending, task: asyncio.Task[Operation[Any]]) ->
     if task.cancelled():  # by close(), or with the loop
         if sending.in_doubt:
             why = sending.failure or "its answer was not waited for to the end"
-            _log.warning("Nobody waits for the %s any more, and whether it was done is not known: %s", about, why)
+            _log.warning("Whether the %s was done is not known, and nobody waits for it any more: %s", about, why)
         return
     error = task.exception()
     if isinstance(error, AzureVMError):

@@ -270,6 +270,8 @@ class Pipeline:
                 raise _unknown(about, request, repeat, error) from error
             if isinstance(error, ClientClosed):
                 raise _not_sent(about) from None
+            if isinstance(error, TransportError) and request.method == "GET":
+                error.maybe_applied = False  # a read applies nothing
             raise
         raise AssertionError("tenacity ends by an answer or an error")  # pragma: no cover
 
@@ -341,13 +343,22 @@ class Pipeline:
             return response
 
     async def _signed(self, request: Request, sending: Sending) -> Response:
-        """Send with a token; once more with another where Azure asks for that (401: this sending did nothing)."""
-        token = await self._tokens.token()
+        """Send with a token; again with another where Azure asks for that (401: this sending did nothing).
+
+        Twice at most: a token may expire, and the next be asked for claims.
+        """
+        token, claims = await self._tokens.token(), None
         response = await self._sent(request, token, sending)
-        if response.status != HTTPStatus.UNAUTHORIZED:
-            return response
-        newer = await self._tokens.replace(token, _claims(response))
-        return response if newer == token else await self._sent(request, newer, sending)
+        for replaced in (False, True):
+            asked = _claims(response)
+            if response.status != HTTPStatus.UNAUTHORIZED or (replaced and asked in {None, claims}):
+                break
+            newer = await self._tokens.replace(token, asked)
+            if newer == token:
+                break
+            token, claims = newer, asked
+            response = await self._sent(request, token, sending)
+        return response
 
     async def _sent(self, request: Request, token: str, sending: Sending) -> Response:
         if self._closed:

@@ -157,8 +157,8 @@ class Deprovision:
 
     @property
     def identity(self) -> object:
-        """See :attr:`Machine.identity`: a plan is no removal, and how much is removed tells two of them apart."""
-        return self.assume_owned, self.only_plan
+        """See :attr:`Machine.identity`: a plan is no removal, and how much of which run is removed tells two of them apart."""
+        return self.assume_owned, self.only_plan, self.mark
 
     @property
     def progress(self) -> tuple[ResourceProgress, ...]:

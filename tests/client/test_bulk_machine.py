@@ -4,8 +4,9 @@ from functools import partial
 
 import pytest
 
-from azvm_async import AzureVMClient, InvalidRequest, OperationFailed, RequestRefused, VirtualClock
-from azvm_async.emulator import Emulator
+from azvm_async import AzureVMClient, InvalidRequest, OperationFailed, OutcomeUnknown, RequestRefused, VirtualClock
+from azvm_async.emulator import Emulator, faults
+from azvm_async.outbox import SENDINGS
 from azvm_async.protocol import bulk, bulk_request
 from azvm_async.protocol.machine import Success
 from azvm_async.protocol.repeat import Repeat
@@ -39,6 +40,20 @@ async def test_a_hundred_vms_cost_one_request_and_few_reads(arm: Emulator, clien
     assert asked(arm, "ExecuteStart") == 1
     assert asked(arm, "GetOperationStatus") < 15
     assert not client.outstanding
+
+
+async def test_answer_that_is_cut_off_is_asked_for_again(arm: Emulator, client: AzureVMClient, vms: list[str]):
+    """All are to be in a state, so that asking twice does no harm."""
+    arm.inject(faults.Truncated(), method="POST", path="*ExecuteStart", times=2)
+    members = await (await begin(client, "start", vms))
+    assert all(each.outcome == Success() for each in members)
+
+
+async def test_answer_that_stays_cut_off_is_unknown(arm: Emulator, client: AzureVMClient, vms: list[str]):
+    arm.inject(faults.Truncated(), method="POST", path="*ExecuteStart", times=99)
+    with pytest.raises(OutcomeUnknown):
+        await begin(client, "start", vms)
+    assert asked(arm, "ExecuteStart") == SENDINGS
 
 
 @pytest.mark.parametrize("verb", ["deallocate", "hibernate", "delete"])

@@ -19,7 +19,7 @@ from azvm_async.errors import (
 from azvm_async.pipeline import REFUSALS
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.wire import Response
-from pipeline.support import DELETE, GET, OK, VM, Line, lost, refused, unsent
+from pipeline.support import DELETE, GET, OK, POST, VM, Line, lost, refused, unsent
 
 ATTEMPTS = 3
 HAPPENED: dict[str, Callable[[], Response | Exception]] = {
@@ -168,6 +168,12 @@ async def test_what_is_gone_after_an_answer_in_vain_was_deleted(line: Build):
 
 async def test_a_read_that_was_lost_and_then_never_sent_is_no_unknown_outcome(line: Build):
     assert type(await line(lost(), unsent()).failure(Repeat.ALWAYS, GET)) is TransportError
+
+
+@pytest.mark.parametrize(("request_", "maybe"), [(GET, False), (POST, True)], ids=["GET", "POST"])
+async def test_a_read_that_was_lost_has_applied_nothing(line: Build, request_, maybe: bool):
+    error = await line(lost()).failure(Repeat.ALWAYS, request_)
+    assert (error.maybe_applied if isinstance(error, TransportError) else True) is maybe
 
 
 async def test_an_unknown_outcome_names_the_vm_and_what_azure_said(line: Build):

@@ -133,6 +133,23 @@ async def test_a_renewal_that_fails_is_an_authentication_error(line: Build, cred
         await line(refused(401)).send(sending=Announced(sign_out))
 
 
+async def test_claims_that_are_asked_for_after_a_renewal_are_brought_too(line: Build, credential: Credential):
+    assert await line(refused(401), challenge(CLAIMS[0]), OK).send() is OK
+    assert [asked.get("claims") for asked in credential.asked] == [None, None, CLAIMS[0]]
+
+
+async def test_claims_that_were_brought_in_vain_are_not_brought_again(line: Build, credential: Credential):
+    sending = line(challenge(CLAIMS[0]))
+    assert type(await sending.failure()) is AuthenticationError
+    assert (len(sending.sent), len(credential.asked)) == (2, 2)
+
+
+async def test_two_renewals_are_the_most(line: Build):
+    sending = line(*[challenge(claims) for claims in CLAIMS])
+    assert type(await sending.failure()) is AuthenticationError
+    assert len(sending.sent) == 3
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 503])
 async def test_a_poll_returns_an_error_status_as_the_answer_it_is(line: Build, status: int):
     assert (await line(refused(status)).pipeline.poll(GET)).status == status

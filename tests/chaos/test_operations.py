@@ -58,10 +58,10 @@ def test_a_state_to_reach_is_hardly_ever_left_unknown(all_records: list[Record])
     assert unknown(asked) < len(asked) / 1_000
 
 
-def test_many_vms_by_one_request_are_unknown_where_its_answer_was_cut_off(all_records: list[Record]):
-    """Of 2 % of the answers half is missing: they tell no operations, and what was accepted is not sent again."""
+def test_many_vms_by_one_request_are_hardly_ever_left_unknown(all_records: list[Record]):
+    """As a state to reach, which it is: also where half of the answer is missing it is asked for again."""
     asked = of(all_records, "bulk start", "bulk deallocate")
-    assert unknown(asked) < len(asked) / 20
+    assert unknown(asked) < len(asked) / 100
 
 
 def test_a_deployment_is_hardly_ever_left_unknown(all_records: list[Record]):

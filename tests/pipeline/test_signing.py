@@ -145,7 +145,7 @@ async def test_claims_that_were_brought_in_vain_are_not_brought_again(line: Buil
 
 
 async def test_two_renewals_are_the_most(line: Build):
-    sending = line(*[challenge(claims) for claims in CLAIMS])
+    sending = line(*[challenge(claims) for claims in CLAIMS.values()])
     assert type(await sending.failure()) is AuthenticationError
     assert len(sending.sent) == 3
 

@@ -9,6 +9,7 @@ import base64
 import inspect
 import json
 import logging
+import re
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,19 @@ RETRY_RENEWAL = 30.0
 """Seconds between two tries to renew a token that is still valid."""
 
 _log = logging.getLogger(__name__)
+
+
+_SENDABLE = re.compile(r"[!-~]+")
+"""Visible ASCII."""
+
+
+class Bearer(str):
+    """A token that does not show itself where what holds it is printed, such as a traceback with its locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<a bearer token>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -213,10 +227,11 @@ def _read(answer: Any, now: float, claims: str | None) -> _Token:
     expires = float(answer.expires_on)
     ahead = min(RENEW_AHEAD, max(0.0, expires - now) / 2)
     renew = float(getattr(answer, "refresh_on", None) or expires - ahead)
-    text = str(answer.token)
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError("the credential's token holds what no header may hold")
-    return _Token(text, expires, renew, claims)
+    text = answer.token
+    if not isinstance(text, str) or not _SENDABLE.fullmatch(text):
+        del answer, text  # tracebacks may be shown with their locals
+        raise ValueError("the credential's token is empty, or holds what no header may hold")
+    return _Token(Bearer(text), expires, renew, claims)
 
 
 def _named_in(token: str) -> str | None:

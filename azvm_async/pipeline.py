@@ -58,7 +58,7 @@ TOLD_FROM = 5.0
 """Seconds of waiting that are worth a line in the log."""
 
 _log = logging.getLogger(__name__)
-_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_PARAMETER = re.compile(r'\b(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,10 @@ class HttpTransport:
             with self._clock.working():
                 return await self._exchange(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = _explained(error, request)
             # Only the system's errors are chained: aiohttp's own hold the request, with its URL and its token.
-            raise _explained(error, request) from (error if isinstance(error, OSError) else None)
+            failure.__cause__ = _bare(error) if isinstance(error, OSError) else None
+        raise failure  # not in the handler, or else aiohttp's error would be its context
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
@@ -205,9 +207,20 @@ def _explained(error: Exception, request: Request) -> TransportError:
     return TransportError(f"No answer to {request.method} {where}: {words}", maybe_applied=True)
 
 
+def _bare(error: OSError) -> OSError:
+    """Return an error without the frames that it came through: their locals hold the headers, and the proxy's password."""
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
+
+
 def _words(error: Exception) -> str:
-    """Return what an error says, unless it shows a URL, whose signature is a secret."""
+    """Return what an error says, unless that may show a URL, whose signature is a secret, or what a server wrote."""
     if isinstance(error, TimeoutError):
         return "timed out"
-    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return f"what came broke the rules of HTTP, or off ({type(error).__name__})"
+    text = str(error)
     return text if text and "://" not in text else type(error).__name__

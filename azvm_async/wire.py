@@ -124,6 +124,8 @@ def without_query(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "(an unreadable URL)"
+    if "@" in parts.path and not parts.netloc:  # a user name and password may stand before it all the same
+        return "(an unreadable URL)"
     host = parts.netloc.rpartition("@")[2]
     shown = urlunsplit((parts.scheme, host, parts.path, "", ""))
     return f"{shown}?…" if parts.query else shown

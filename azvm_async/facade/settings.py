@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from azvm_async.pipeline import Retry
-from azvm_async.protocol.deployment import DeploymentId
+from azvm_async.protocol.deployment import DeploymentId, checked_deployment_name
 from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription, short_name
 from azvm_async.transport import Timeouts
 
@@ -85,7 +85,9 @@ def deployment_of(config: Config) -> DeploymentId:
     if config.get("vmName"):
         vm = VmId.parse(config["vmName"], subscription, group)
         subscription, group = vm.subscription, vm.resource_group
-    return DeploymentId(checked_subscription(subscription), checked_resource_group(group), name)
+    return DeploymentId(
+        checked_subscription(subscription), checked_resource_group(group), checked_deployment_name(name)
+    )
 
 
 def deployment_name(config: Config) -> str:

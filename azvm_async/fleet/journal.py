@@ -192,7 +192,7 @@ def _read(path: Path, text: bytes, head: Mapping[str, Any]) -> dict[str, Entry]:
         lines = [json.loads(line) for line in text.split(b"\n")]
         _check_head(path, lines[0], head)
         return _entries(lines[1:])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InvalidRequest):
             raise
         raise InvalidRequest(f"{path} is no journal, or a damaged one") from error
@@ -290,7 +290,8 @@ def _error_document(error: AzureVMError) -> dict[str, Any]:
 
 def _error_of(document: Mapping[str, Any]) -> AzureVMError:
     """Return an error as it was, or of the next simpler class where it held more than is written."""
-    kind = getattr(errors, document["class"], AzureVMError)
+    named = getattr(errors, document["class"], None)
+    kind = named if isinstance(named, type) and issubclass(named, AzureVMError) else AzureVMError
     plain: type[AzureVMError] = next(
         each for each in kind.__mro__ if "__init__" not in vars(each) or each is AzureVMError
     )

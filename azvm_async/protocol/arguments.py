@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import urls
 from azvm_async.protocol.lro import METHODS
-from azvm_async.wire import Request
+from azvm_async.wire import Request, without_query
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -33,8 +33,11 @@ def own_request(endpoint: str, method: str, path_or_url: str, json: Any, api_ver
     if not isinstance(method, str) or method.upper() not in METHODS:
         raise InvalidRequest(f"{method!r} is not a method of Resource Manager; {', '.join(sorted(METHODS))} are")
     url = endpoint + path_or_url if path_or_url.startswith("/") else path_or_url
-    if not urls.is_on(url, endpoint):
-        raise InvalidRequest(f"{path_or_url!r} is neither a path with a leading '/', nor a URL on {endpoint}")
+    if not urls.is_on(url, endpoint):  # it may be signed, so it is not shown as a whole
+        shown = without_query(path_or_url)
+        raise InvalidRequest(f"{shown!r} is neither a path with a leading '/', nor a URL on {endpoint}")
+    if urls.climbs(url):
+        raise InvalidRequest(f"{without_query(path_or_url)!r} leads out of what it names: it has a part '.' or '..'")
     try:
         return Request.with_json(method.upper(), urls.with_query(url, **{"api-version": api_version}), json)
     except (TypeError, ValueError) as error:

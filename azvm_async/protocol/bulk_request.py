@@ -39,7 +39,7 @@ STATUS_READS_BLOCKED = "nonschedulingoperationsblockedexception"
 """Azure's code, in lower case, for an outage during which it tells no states."""
 
 _PROVIDERS_API = "2021-04-01"
-_PLACE = re.compile(r"[a-z0-9-]+")
+_PLACE = re.compile(r"[a-z0-9-]{1,64}")
 _STATUS_URL = re.compile(
     r"https?://[^?#]+?/subscriptions/(?P<subscription>[^/?#]+)/providers/Microsoft\.ComputeSchedule/locations/[a-z0-9-]+"
     r"/virtualMachinesGetOperationStatus\?api-version=[\w.-]+",
@@ -169,7 +169,7 @@ def _checked(subscription: str, resources: Sequence[str]) -> list[str]:
 
 def _place(subscription: str, location: str) -> str:
     """Return the path of a location, whose name may be written as for people: ``"West Europe"``."""
-    name = location.replace(" ", "").lower()
+    name = location.replace(" ", "").lower() if isinstance(location, str) else ""
     if not _PLACE.fullmatch(name):
         raise InvalidRequest(f"{location!r} is not the name of a location such as 'westeurope'")
     return f"/subscriptions/{subscription}/providers/{PROVIDER}/locations/{name}"

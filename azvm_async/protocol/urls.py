@@ -5,12 +5,16 @@ another one (a tracking header, a ``nextLink``, a stored token) is refused here,
 """
 
 import ipaddress
+import re
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from azvm_async.errors import InvalidRequest, ProtocolError
 from azvm_async.wire import without_query
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_AUTHORITY = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
+_UPWARDS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|$)", re.IGNORECASE | re.ASCII)
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -20,14 +24,20 @@ def origin(url: str) -> tuple[str, str, int]:
     ------
     ValueError
         When it has none of them, names a user or a fragment, or holds what no URL may (white space, backslashes).
+
+    Notes
+    -----
+    A dot at a name's end is no other name where a certificate tells who answers. Plain http has nothing but the name:
+    ``localhost.`` is asked of a name server, who may answer as he likes.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "#" in url:
+    if parts.scheme not in _DEFAULT_PORTS or not _AUTHORITY.fullmatch(parts.netloc) or "#" in url:
         raise ValueError(f"{without_query(url)} is no absolute http(s) URL")
     if not _is_plain(url):
         raise ValueError(f"{without_query(url)} holds a character that no URL may hold")
     port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
-    return parts.scheme, parts.hostname.rstrip("."), port
+    host = parts.hostname or ""
+    return parts.scheme, host.rstrip(".") if parts.scheme == "https" else host, port
 
 
 def is_on(url: object, endpoint: str) -> bool:
@@ -52,6 +62,11 @@ def _plainly_on(url: str, endpoint: str) -> bool:
 def _is_plain(url: str) -> bool:
     """Tell whether a text is visible ASCII, without the backslash, which parsers disagree about."""
     return url.isascii() and url.isprintable() and " " not in url and "\\" not in url
+
+
+def climbs(url: str) -> bool:
+    """Tell whether the path has a part that a server may take for the one above it: ``..``, also where it is quoted."""
+    return _UPWARDS.search(url.partition("?")[0]) is not None
 
 
 def follow(base: str, link: str) -> str:
@@ -109,7 +124,7 @@ def endpoint(url: str) -> str:
 def is_loopback(host: str) -> bool:
     """Tell whether ``host`` is this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or any(ipaddress.ip_address(host) in network for network in _LOOPBACK)
     except ValueError:
         return False
 

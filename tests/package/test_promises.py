@@ -29,7 +29,7 @@ POLICIES = {verb.name: verb.repeat for verb in VERBS} | {
 def rows() -> dict[str, list[str]]:
     """Return the table's cells by verb."""
     found: dict[str, list[str]] = {}
-    for line in re.findall(r"^\| ([^|]+) \|(.+)\|$", PAGE.partition("\n- **never sent**")[0], re.MULTILINE)[2:]:
+    for line in re.findall(r"^\| ([^|]+) \|(.+)\|$", PAGE.partition("\n- **never sent**")[0], re.MULTILINE)[1:]:
         names, cells = line[0].strip(), [cell.strip() for cell in line[1].split("|")]
         before, _, listed = names.rpartition(": ")
         found |= {f"{before}: {name}" if before else name: cells for name in listed.split(", ")}

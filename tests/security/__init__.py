@@ -1,0 +1,1 @@
+"""Nobody else gets a token, no name leads elsewhere, nothing secret is shown."""

@@ -55,6 +55,8 @@ class VMFacade:
         As :class:`~azvm_async.client.AzureVMClient` takes it.
     endpoint : str, optional
         Resource Manager's URL, if it is not Azure's own.
+    ca_file : str or Path, optional
+        As :class:`~azvm_async.client.AzureVMClient` takes it.
 
     Raises
     ------
@@ -76,10 +78,18 @@ class VMFacade:
 
     _clock: Clock = SystemClock()
 
-    def __init__(self, config: Params, *, credential: Any = None, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Params,
+        *,
+        credential: Any = None,
+        endpoint: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._config = dict(config)
         self._credential = credential
         self._endpoint = endpoint
+        self._ca_file = ca_file
         Settings.of(self._config)
         self._blueprint = Blueprint.of(self._config)
         self._scripts = actions.Scripts()
@@ -257,7 +267,7 @@ class VMFacade:
             raise TypeError(
                 f"The credential, a {kind}, can't be pickled, and so its {type(self).__name__} can't"
             ) from error
-        return _rebuilt, (type(self), self._config, self._credential, self._endpoint)
+        return _rebuilt, (type(self), self._config, self._credential, self._endpoint, self._ca_file)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._config['resourceGroup']}>"
@@ -303,6 +313,7 @@ class VMFacade:
             timeouts=settings.timeouts,
             retry=settings.retry,
             clock=self._clock,
+            ca_file=self._ca_file,
         )
 
     def _session(self) -> Session:
@@ -332,8 +343,10 @@ class VMFacade:
         return script_status(result), results(result)
 
 
-def _rebuilt(kind: type[VMFacade], config: Params, credential: Any, endpoint: str | None) -> VMFacade:
-    return kind(config, credential=credential, endpoint=endpoint)
+def _rebuilt(
+    kind: type[VMFacade], config: Params, credential: Any, endpoint: str | None, ca_file: str | os.PathLike[str] | None
+) -> VMFacade:
+    return kind(config, credential=credential, endpoint=endpoint, ca_file=ca_file)
 
 
 async def _submitted(

@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import pytest
 
 from azvm_async import portal
-from azvm_async.emulator import faults
+from azvm_async.emulator import Emulator, faults
 from azvm_async.facade import Status, VMFacade
 from facade.served import Site, served
 from facade.support import CONFIG, VM, Token
@@ -138,6 +139,23 @@ def test_pickle_keeps_config_credential_and_endpoint(facade: VMFacade):
     facade.start_host(VM)
     with pickle.loads(pickle.dumps(facade)) as copy:
         assert copy.wait_host_operation(copy.start_host(VM)[1])[0] is Status.SUCCEEDED
+
+
+def test_authorities_of_its_own_are_trusted_also_after_a_pickle():
+    stack = AsyncExitStack()
+
+    async def listening() -> Emulator:
+        return await stack.enter_async_context(Emulator(tls=True))
+
+    lease = portal.lease(stack.aclose)
+    arm = lease.portal.call(listening)
+    arm.add_vm("vm1")
+    config = {"subscription": arm.subscription, "resourceGroup": arm.resource_group}
+    credential = Token(lease.portal.call(arm.credential().get_token).token)
+    made = VMFacade(config, credential=credential, endpoint=arm.endpoint, ca_file=arm.ca_file)
+    with made, pickle.loads(pickle.dumps(made)) as copy:
+        assert [each.start_host(VM)[0] for each in (made, copy)] == [Status.PENDING] * 2
+    lease.release()
 
 
 def test_credential_that_cannot_be_pickled_is_named():

@@ -13,6 +13,10 @@ message and request id. Three families matter to a caller:
 import copy
 from typing import Any, TypeVar
 
+_SHOWN, _SHOWN_OF_US = 1_000, 4_000
+"""Characters that are shown of each part of an error, Azure's and ours: what stands between may answer with whole books. The
+attributes hold all."""
+
 
 class AzureVMError(Exception):
     """Base of all errors of this package.
@@ -67,9 +71,13 @@ class AzureVMError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        azure = ": ".join(part for part in (self.code, self.message) if part)
-        said = f"{self.what}: {azure.rstrip('.')}" if azure else self.what
-        return ". ".join(part for part in (said + self._reference(), self.advice) if part)
+        azure = ": ".join(_shortened(part) for part in (self.code, self.message) if part)
+        what = _shortened(self.what, _SHOWN_OF_US)
+        said = f"{what}: {azure.rstrip('.')}" if azure else what
+        return _printable(". ".join(part for part in (said + self._reference(), self.advice) if part))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_shortened(self.what, _SHOWN_OF_US)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), self.args, self.__dict__)
@@ -77,7 +85,7 @@ class AzureVMError(Exception):
     def _reference(self) -> str:
         facts = (
             f"HTTP {self.status}" if self.status else "",
-            f"request id {self.request_id}" if self.request_id else "",
+            f"request id {_shortened(self.request_id)}" if self.request_id else "",
             f"client request id {self.client_request_id}" if self.client_request_id and not self.request_id else "",
         )
         known = ", ".join(fact for fact in facts if fact)
@@ -295,6 +303,15 @@ def fresh(error: Error) -> Error:
     twin = copy.copy(error)
     twin.__cause__ = error.__cause__
     return twin
+
+
+def _shortened(text: str, most: int = _SHOWN) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """Return a text that any log takes: a header in no known encoding holds halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _rebuilt(kind: type[Error], args: tuple[Any, ...], facts: dict[str, Any]) -> Error:

@@ -142,6 +142,6 @@ def _vm_name(template: Mapping[str, Any], given: Mapping[str, Any], vm: VmId) ->
     spelt = next((each for each in given if each.lower() == name.lower()), None)
     if spelt is None:
         return {name: {"value": vm.name}}
-    if given[spelt].get("value") not in {vm.name, None}:
+    if given[spelt].get("value") not in (vm.name, None):
         raise InvalidRequest(f"The parameter {spelt!r} names another VM than {vm.name!r}; leave it out", vm=vm.name)
     return {}

@@ -11,6 +11,7 @@ from azvm_async.protocol.faults import facts, followed
 from azvm_async.protocol.ids import VmId, group_path
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
+from azvm_async.protocol.urls import MOST_PAGES
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
 from azvm_async.wire import Request, Response
 
@@ -105,8 +106,9 @@ class Reader:
             page, response = await read(self._pipeline, about, request)
             yield page
             request = next_page(about, request, response, page.get("nextLink"))
-            if request is not None and request.url in seen:
-                raise ProtocolError(f"The {about} goes round in circles: a page was named twice", vm=about.resource)
+            if request is not None and (request.url in seen or len(seen) >= MOST_PAGES):
+                why = "goes round in circles: a page was named twice" if request.url in seen else "has no end"
+                raise ProtocolError(f"The {about} {why}", vm=about.resource)
 
     async def _document(self, about: About, request: Request) -> Mapping[str, Any]:
         return (await read(self._pipeline, about, request))[0]

@@ -16,8 +16,10 @@ from azvm_async.protocol.template import checked_template
 Source = Mapping[str, Any] | str | PathLike[str]
 
 _LONGEST_NAME = 255
-_BESIDE_STRINGS = re.compile(r'(?P<kept>"(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'(?P<kept>"(?:\\.|[^"\\])*")|,(?=\s*[\]}])', re.DOTALL)
+# What never closes is kept, to its end: it is then told where it begins, and is not looked through again and again.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_BESIDE_STRINGS = re.compile(rf"(?P<kept>{_STRING})|//[^\n]*|/\*.*?\*/|(?P<open>/\*.*)", re.DOTALL)
+_TRAILING_COMMA = re.compile(rf"(?P<kept>{_STRING})|,(?=\s*[\]}}])(?P<open>)", re.DOTALL)
 
 
 def template_of(source: Source) -> Mapping[str, Any]:
@@ -96,10 +98,13 @@ def parse(text: str) -> Any:
     Raises
     ------
     ValueError
-        When it is none; a :class:`json.JSONDecodeError` knows the line.
+        When it is none, or nests too deeply; a :class:`json.JSONDecodeError` knows the line.
     """
-    # ARM takes line breaks within strings, so they are taken here.
-    return json.loads(_TRAILING_COMMA.sub(_blank, _BESIDE_STRINGS.sub(_blank, text)), strict=False)
+    plain = _TRAILING_COMMA.sub(_blank, _BESIDE_STRINGS.sub(_blank, text))
+    try:
+        return json.loads(plain, strict=False)  # ARM takes line breaks within strings, so they are taken here
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
 
 
 def _check_path(source: str | PathLike[str]) -> None:
@@ -115,8 +120,8 @@ def _check_path(source: str | PathLike[str]) -> None:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Keep a string as it is; of all else only the line breaks."""
-    return match["kept"] or re.sub(r"[^\n]", " ", match[0])
+    """Keep a string as it is, and a comment without an end; of all else only the line breaks."""
+    return match["kept"] or match["open"] or re.sub(r"[^\n]", " ", match[0])
 
 
 def _is_wired(value: object) -> bool:
@@ -129,7 +134,7 @@ def _file(path: str | PathLike[str]) -> Any:
         return parse(text)
     except json.JSONDecodeError as error:
         raise InvalidRequest(f"{path}, line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidRequest(f"{path} is not JSON: {error}") from error
 
 

@@ -5,12 +5,24 @@ Neither shows a header, a body or the query of a URL in its ``repr``: tokens, sc
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 JSON_TYPE = "application/json; charset=utf-8"
+
+DEEPEST = 64
+"""Levels of objects and arrays that an answer may have. ARM's have twelve; what reads them recurses, and so does what writes
+them again."""
+
+_SHOWN = 500  # characters of a URL
+_SHORT = 8_192  # bytes
+_OPENING, _MARKS = b"[{", b'[]{}"'
+_NO_OPENING, _NO_MARKS = (bytes(set(range(256)) - set(each)) for each in (_OPENING, _MARKS))
+_AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
+_STRING = re.compile(rb'"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,14 +96,18 @@ class Response:
         Raises
         ------
         ValueError
-            When the body is not JSON, or nests deeper than Python parses.
+            When the body is not JSON, or has more than :data:`DEEPEST` levels.
         """
         if not self.body.strip():
             return None
+        text = _decoded(self.body)
         try:
-            return json.loads(self.body)
+            parsed = json.loads(text)
         except RecursionError as error:
             raise ValueError("the JSON nests too deeply") from error
+        if nests_deeper(self.body if len(text) == len(self.body) else text.encode(), DEEPEST):
+            raise ValueError(f"the JSON has more than {DEEPEST} levels")
+        return parsed
 
     def document(self) -> Mapping[str, Any]:
         """Return the body where it is a JSON object, else an empty mapping: for reading what may not be there."""
@@ -103,6 +119,30 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {len(self.body)} bytes>"
+
+
+def nests_deeper(json_text: bytes, levels: int) -> bool:
+    """Tell whether well-formed JSON has more than so many levels, without walking through what was parsed of it.
+
+    Of a short one what opens is counted first: few have so much of it. Else only brackets and quotes are kept, and what is
+    within quotes goes: two quotes in a row are a string without brackets. Then the innermost level goes, again and again.
+    """
+    if len(json_text) < _SHORT and len(json_text.translate(None, _NO_OPENING)) <= levels:
+        return False
+    if b"\\" in json_text:
+        json_text = json_text.replace(rb"\\", b"").replace(rb"\"", b"")
+    left = _STRING.sub(b"", json_text.translate(_AS_ARRAYS, _NO_MARKS).replace(b'""', b""))
+    for _ in range(levels):
+        if not left:
+            return False
+        left = left.replace(b"[]", b"")
+    return bool(left)
+
+
+def _decoded(body: bytes) -> str:
+    """Return the text of a body in UTF-8, as ARM's are; 16 and 32 bits are told by their zeros, as the oldest RFC had it."""
+    plain = body[:1] in _OPENING and body[1:2] != b"\0"
+    return body.decode() if plain else body.decode(json.detect_encoding(body))
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -128,4 +168,5 @@ def without_query(url: str) -> str:
         return "(an unreadable URL)"
     host = parts.netloc.rpartition("@")[2]
     shown = urlunsplit((parts.scheme, host, parts.path, "", ""))
+    shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
     return f"{shown}?…" if parts.query else shown

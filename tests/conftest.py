@@ -1,14 +1,23 @@
-"""Which event loop the tests run on (``pytest tests/client --loop uvloop``), and that none of them logs a secret."""
+"""Which event loop the tests run on, how long the fuzz goes on, and that no test logs a secret.
+
+``pytest tests/client --loop uvloop``
+``pytest tests/fuzz tests/protocol/test_fuzz.py --hypothesis-profile=thorough`` draws 100,000 examples a property.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 import leaks
 import pytest
+from hypothesis import HealthCheck, settings
 
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
 _WATCH = pytest.StashKey[leaks.Watch]()
+
+settings.register_profile(
+    "thorough", max_examples=100_000, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

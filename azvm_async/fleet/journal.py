@@ -35,6 +35,17 @@ from azvm_async.protocol.script import RunCommandResult
 
 FORMAT = 2
 
+_TOLD = {
+    "what": str,
+    "vm": str,
+    "status": int,
+    "code": str,
+    "message": str,
+    "request_id": str,
+    "client_request_id": str,
+}
+"""What is written of an error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -225,12 +236,13 @@ def _entries(lines: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
         for vm in [line["vm"]] if "vm" in line else line["vms"]:
             key = vm.lower()
             if "intent" in line:
-                entries[key] = Entry(line["intent"], submitted=date(line.get("at")))
+                entries[key] = Entry(_of(str, line, "intent"), submitted=date(line.get("at")))
             elif "withdrawn" in line:
                 entries.pop(key, None)
             elif "token" in line:
                 before = entries.get(key, Entry())
-                entries[key] = replace(before, token=line["token"], accepted=before.accepted or date(line.get("at")))
+                token, accepted = _of(str, line, "token"), before.accepted or date(line.get("at"))
+                entries[key] = replace(before, token=token, accepted=accepted)
             else:
                 entries[key] = replace(entries.get(key, Entry()), outcome=_outcome(line))
     return entries
@@ -274,18 +286,25 @@ def _outcome(line: Mapping[str, Any]) -> Outcome:
         state=State(line["end"]),
         result=result and _result_of(result),
         error=error and _error_of(error),
-        polls=line.get("polls", 0),
-        engine=line.get("engine"),
-        note=line.get("note"),
+        polls=_of(int, line, "polls") or 0,
+        engine=_of(str, line, "engine"),
+        note=_of(str, line, "note"),
         submitted=date(line.get("submitted")),
         accepted=date(line.get("accepted")),
         ended=date(line.get("ended")),
     )
 
 
+def _of(kind: type[Any], line: Mapping[str, Any], name: str) -> Any:
+    """Return what a line says under a name, nothing or of this kind; else somebody has been at the file."""
+    value = line.get(name)
+    if not isinstance(value, kind | None):
+        raise ValueError(f"{name} is no {kind.__name__}")  # noqa: TRY004 - who opens it knows one kind of damage
+    return value
+
+
 def _error_document(error: AzureVMError) -> dict[str, Any]:
-    names = ("what", "vm", "status", "code", "message", "request_id", "client_request_id")
-    return {"class": type(error).__name__, **{name: getattr(error, name) for name in names}}
+    return {"class": type(error).__name__, **{name: getattr(error, name) for name in _TOLD}}
 
 
 def _error_of(document: Mapping[str, Any]) -> AzureVMError:
@@ -295,7 +314,8 @@ def _error_of(document: Mapping[str, Any]) -> AzureVMError:
     plain: type[AzureVMError] = next(
         each for each in kind.__mro__ if "__init__" not in vars(each) or each is AzureVMError
     )
-    return plain(document["what"], **{name: document[name] for name in document.keys() - {"class", "what"}})
+    told = {name: _of(kind, document, name) for name, kind in _TOLD.items()}
+    return plain(told.pop("what") or "", **told)
 
 
 def _result_document(result: object) -> dict[str, Any] | None:
@@ -306,4 +326,12 @@ def _result_document(result: object) -> dict[str, Any] | None:
 
 
 def _result_of(document: Mapping[str, Any]) -> RunCommandResult:
-    return RunCommandResult(**{**document, "started": date(document["started"]), "ended": date(document["ended"])})
+    return RunCommandResult(
+        exit_code=_of(int, document, "exit_code"),
+        stdout=_of(str, document, "stdout") or "",
+        stderr=_of(str, document, "stderr") or "",
+        started=date(document["started"]),
+        ended=date(document["ended"]),
+        execution_state=_of(str, document, "execution_state") or "",
+        message=_of(str, document, "message") or "",
+    )

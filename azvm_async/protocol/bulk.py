@@ -245,8 +245,10 @@ def begin(about: About, request: Request, response: Response, now: Moment) -> Bu
     OutcomeUnknown
         When it tells of none of the VMs: the operations may have begun, and can't be followed.
     """
-    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-        what = f"The {about} was answered by a redirect, which is not followed"
+    if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        what = (
+            f"The {about} was answered by HTTP {response.status}: a redirect is not followed, and all else is no answer"
+        )
         raise ProtocolError(what, vm=about.resource, **facts(response))
     asked: Mapping[str, Any] = json.loads(request.body)
     told = {_resource(each).lower(): each for each in objects(response.document().get("results"))}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from azvm_async.errors import DeploymentFailed, InvalidRequest, OperationFailed
 from azvm_async.protocol.faults import Fault
-from azvm_async.protocol.fields import date, objects, within, word
+from azvm_async.protocol.fields import date, line, objects, within, word
 from azvm_async.protocol.ids import group_path, short_name
 from azvm_async.protocol.machine import CANCELED, About, Failure, ResourceProgress
 from azvm_async.protocol.reading import ending_of, provisioning_state
@@ -201,12 +201,15 @@ def period(document: object) -> tuple[datetime, datetime] | None:
     """Return when a deployment's run began and ended, or was last heard of; ``None`` where it does not tell."""
     properties = within(document, "properties")
     end, lasted = date(properties.get("timestamp")), seconds(properties.get("duration"))
-    return None if end is None or lasted is None else (end - timedelta(seconds=lasted), end)
+    try:
+        return None if end is None or lasted is None else (end - timedelta(seconds=lasted), end)
+    except OverflowError:  # no calendar goes that far back
+        return None
 
 
 def ids_of(listed: object) -> tuple[str, ...]:
     """Return the ARM ids of what an answer lists; what lies outside of ARM has none."""
-    return tuple(found for each in objects(listed) if (found := word(each.get("id"))))
+    return tuple(found for each in objects(listed) if (found := line(each.get("id"))))
 
 
 def creations(operations: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -214,7 +217,7 @@ def creations(operations: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str,
     found = {}
     for operation in operations:
         properties = within(operation, "properties")
-        target = word(within(properties, "targetResource").get("id"))
+        target = line(within(properties, "targetResource").get("id"))
         if target and word(properties.get("provisioningOperation")).lower() == "create":
             found[target.lower()] = properties
     return found

@@ -5,6 +5,7 @@ between (a proxy, a load balancer) may write anything. The class is decided by t
 such as ``OperationNotAllowed``, for throttling, quota and conflicts alike.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -48,7 +49,7 @@ class Fault:
         outer = _lowered(document)
         error = outer.get("error") or outer
         if isinstance(error, str):  # OAuth's shape: {"error": "invalid_request", "error_description": "…"}
-            return cls(error, _text(outer.get("error_description")))
+            return cls(_text(error), _text(outer.get("error_description")))
         inner = _lowered(error)
         details = inner.get("details")
         return cls(
@@ -56,6 +57,7 @@ class Fault:
         )
 
 
+_SIGNATURE = re.compile(r"([?&#](?:sig|s|c|h)=)[^&\s\"'<>\\]+|(?<=://)[^\s/?#@]+@", re.IGNORECASE)
 _NO_ANSWERS = {"", "subscriptionnotfound", "invalidsubscriptionid", "invalidresourcetype"}
 
 
@@ -65,8 +67,8 @@ def _lowered(document: object) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    """Return a non-empty text, or None."""
-    return str(value) if isinstance(value, str | int) and str(value) else None
+    """Return a non-empty text, or None; who echoes a URL shows its signature, or its user, which is left out."""
+    return _SIGNATURE.sub(r"\1…", str(value)) or None if isinstance(value, str | int) else None
 
 
 def error_for(what: str, request: Request, response: Response, *, vm: str | None = None) -> AzureVMError:

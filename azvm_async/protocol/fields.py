@@ -62,3 +62,8 @@ def objects(value: object) -> list[Mapping[str, Any]]:
 def word(value: object) -> str:
     """Return a text as it is, an empty one for what is none."""
     return value if isinstance(value, str) else ""
+
+
+def line(value: object) -> str:
+    """Return a text on one line, such as an id, which a token and a URL can hold; an empty one for what is none."""
+    return value if isinstance(value, str) and value.isprintable() else ""

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
-from azvm_async.protocol.fields import date, within, word
+from azvm_async.protocol.fields import date, line, within
 from azvm_async.wire import Response
 
 INTENT_TAG, SINCE_TAG = "azvm-intent", "azvm-since"
@@ -77,7 +77,7 @@ def since_on(document: Mapping[str, Any]) -> datetime | None:
 
 def mark_of(document: Mapping[str, Any]) -> str:
     """Return what tells one run of a deployment from another of its name: our mark, and Azure's correlation id."""
-    return f"{_tag(document, SINCE_TAG)} {word(within(document, 'properties').get('correlationId'))}".strip()
+    return f"{_tag(document, SINCE_TAG)} {line(within(document, 'properties').get('correlationId'))}".strip()
 
 
 def since_after(response: Response, utc: datetime) -> datetime:
@@ -104,4 +104,4 @@ def _mark(moment: datetime) -> datetime:
 def _tag(document: Mapping[str, Any], name: str) -> str:
     """Return a tag's value; ARM compares names of tags without case."""
     tags = {key.lower(): value for key, value in within(document, "tags").items()}
-    return word(tags.get(name))
+    return line(tags.get(name))

@@ -303,8 +303,10 @@ def begin(
     ProtocolError
         When the answer is a redirect, or names a URL on another host.
     """
-    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-        what = f"The {about} was answered by a redirect, which is not followed"
+    if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        what = (
+            f"The {about} was answered by HTTP {response.status}: a redirect is not followed, and all else is no answer"
+        )
         raise ProtocolError(what, vm=about.resource, **facts(response))
     try:
         status_url = _link(about, request.url, response, *_STATUS_HEADERS)

@@ -76,23 +76,31 @@ class Facts:
         return replace(self, absent=self.absent | {key})
 
     def verdict(self, key: str) -> Verdict:
-        """Judge one resource."""
-        parent = parent_of(key)
-        of_parent = self.verdict(parent) if parent and parent in self.targets else None
+        """Judge one resource, after those that it belongs to: an id may have any number of parts."""
+        line = [key]
+        while (parent := parent_of(line[-1])) is not None and parent in self.targets:
+            line.append(parent)
+        verdict = None
+        for each in reversed(line):
+            verdict = self._judged(each, verdict)
+        assert verdict is not None  # noqa: S101 - the line has the resource itself in it
+        return verdict
+
+    def _judged(self, key: str, of_parent: Verdict | None) -> Verdict:
         if key in self.absent or of_parent is Verdict.ABSENT:
             return Verdict.ABSENT
         if of_parent in {Verdict.OURS, Verdict.WITH_PARENT}:
             return Verdict.WITH_PARENT
         if key not in self.created:
             return Verdict.UNASKED
-        return Verdict.OURS if self.assume_owned else self._by_age(self.created[key], parent)
+        return Verdict.OURS if self.assume_owned else self._by_age(self.created[key], parent_of(key))
 
     def _by_age(self, created: datetime | None, parent: str | None) -> Verdict:
         if created is None or self.since is None:
             return Verdict.PARENT_STAYS if parent else Verdict.UNTOLD
         if created < self.since:
             return Verdict.OLDER
-        late = self.until is not None and created > self.until + SLACK
+        late = self.until is not None and created - self.until > SLACK
         return Verdict.NEWER if late else Verdict.OURS
 
     def reason(self, key: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from azvm_async.protocol.deployment import TYPE, deployment_url
 from azvm_async.protocol.fields import objects, within, word
 from azvm_async.protocol.ownership import MACHINES, Verdict, is_extension, parent_of, type_of
-from azvm_async.protocol.survey import Survey, disks_of
+from azvm_async.protocol.survey import Survey, disks_of, id_of
 from azvm_async.protocol.urls import with_query
 
 _STAYING = {Verdict.OLDER, Verdict.NEWER, Verdict.PARENT_STAYS}
@@ -213,15 +213,19 @@ def _users(survey: Survey, among: frozenset[str]) -> dict[str, frozenset[str]]:
     return users
 
 
-def _members(survey: Survey, key: str, among: frozenset[str], seen: frozenset[str] = frozenset()) -> frozenset[str]:
+def _members(survey: Survey, key: str, among: frozenset[str]) -> frozenset[str]:
     """Return what among these an id stands for: itself, the parent that it goes with, or all of a nested deployment."""
-    if type_of(key) == TYPE.lower():
-        made = survey.made.get(key, frozenset()) - seen - {key}
-        return frozenset().union(*(_members(survey, each, among, seen | {key}) for each in made))
-    at: str | None = key
-    while at is not None and at not in among:
-        at = parent_of(at)
-    return frozenset({at} if at else ())
+    found, left, seen = set[str](), [key], set[str]()
+    while left:
+        at: str | None = left.pop()
+        if at is not None and type_of(at) == TYPE.lower():
+            left += survey.made.get(at, frozenset()) if at not in seen else ()  # they may name each other
+            seen.add(at)
+            continue
+        while at is not None and at not in among:
+            at = parent_of(at)
+        found |= {at} if at else set()
+    return frozenset(found)
 
 
 def _disks_to_bind(survey: Survey, machine: str) -> str | None:
@@ -263,7 +267,7 @@ def _records(survey: Survey) -> Iterable[Deletable]:
     """Return the records of the deployments, the root's last; each waits for all before it."""
     before: frozenset[str] = frozenset()
     for key, record in reversed(list(survey.records.items())):
-        deployment = word(record.get("id")) or key
+        deployment = id_of(record, key)
         yield Deletable(deployment, deployment_url(survey.endpoint, deployment), after=before, used_by=before)
         before |= {deployment.lower()}
 

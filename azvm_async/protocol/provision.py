@@ -39,7 +39,7 @@ from azvm_async.protocol.deployment import (
     resources_named,
 )
 from azvm_async.protocol.faults import Fault, followed
-from azvm_async.protocol.fields import count, flag, objects, optional_text, text, within, word
+from azvm_async.protocol.fields import count, flag, line, objects, optional_text, text, within, word
 from azvm_async.protocol.ids import short_name
 from azvm_async.protocol.machine import (
     IN_PROGRESS,
@@ -55,7 +55,7 @@ from azvm_async.protocol.machine import (
 from azvm_async.protocol.pacing import LONGEST_DELAY, Moment
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.reading import Unreadable, error_in_resource, parsed, provisioning_state
-from azvm_async.protocol.urls import with_action
+from azvm_async.protocol.urls import MOST_PAGES, with_action
 from azvm_async.wire import Request, Response
 
 LISTINGS_IN_A_ROW = 4
@@ -232,7 +232,7 @@ class Provision:
         properties = within(document, "properties")
         state = replace(
             self,
-            correlation_id=self.correlation_id or word(properties.get("correlationId")) or None,
+            correlation_id=self.correlation_id or line(properties.get("correlationId")) or None,
             known=self.known | resources_named(document),
             list_url=self.list_url or _list_url_of_stack(self.url, word(properties.get("deploymentId"))),
             listings=0,
@@ -267,8 +267,8 @@ class Provision:
         link = word(document.get("nextLink"))
         if link:
             page = followed(link, self._next_url, response, self.about.resource)
-            if page in {self.list_url, *self.pages}:
-                raise Unreadable  # the pages go round in circles
+            if page == self.list_url or page in self.pages or len(self.pages) >= MOST_PAGES:
+                raise Unreadable  # the pages go round in circles, or have no end
             patience = Patience(now.monotonic, self.patience.polls)
             return replace(self, pages=(*self.pages, page), listed=listed, patience=patience)
         return self._with_progress(listed)._listed(response, now)

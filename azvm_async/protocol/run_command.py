@@ -31,7 +31,7 @@ from typing import Any, ClassVar, Self
 from azvm_async.errors import AzureVMError, TransportError
 from azvm_async.protocol import lro
 from azvm_async.protocol.faults import Fault
-from azvm_async.protocol.fields import count, flag, text
+from azvm_async.protocol.fields import count, flag, text, word
 from azvm_async.protocol.machine import (
     CANCELED,
     FAILED,
@@ -278,7 +278,6 @@ def _instance_view(document: object) -> Mapping[str, Any]:
 def _failure(document: object, view: Mapping[str, Any], response: Response) -> Failure:
     """Return why a run command failed, as far as the run command itself tells."""
     canceled = (provisioning_state(document) or "").lower() != "failed"
-    message = str(view.get("executionMessage") or "it could not be provisioned")
-    return Failure(
-        CANCELED if canceled else FAILED, Fault("RunCommandFailed", message), response.headers.get("x-ms-request-id")
-    )
+    message = word(view.get("executionMessage")) or "it could not be provisioned"
+    fault = Fault.of({"code": "RunCommandFailed", "message": message})
+    return Failure(CANCELED if canceled else FAILED, fault, response.headers.get("x-ms-request-id"))

@@ -60,12 +60,12 @@ class RunCommandResult:
         code = view.get("exitCode")
         return cls(
             exit_code=code if isinstance(code, int) else None,
-            stdout=str(view.get("output") or ""),
-            stderr=str(view.get("error") or ""),
+            stdout=_whole(view.get("output")),
+            stderr=_whole(view.get("error")),
             started=date(view.get("startTime")),
             ended=date(view.get("endTime")),
             execution_state=state,
-            message=str(view.get("executionMessage") or ""),
+            message=_whole(view.get("executionMessage")),
         )
 
 
@@ -132,6 +132,11 @@ def checked_command_name(name: str) -> str:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
     raise InvalidRequest(f"{name!r} can't name a run command here: '{NAME_PREFIX}' and 32 hexadecimal digits can")
+
+
+def _whole(output: object) -> str:
+    """Return text that can be printed: Azure cuts an output off anywhere, within a character of two halves, too."""
+    return str(output or "").encode("utf-8", "replace").decode()
 
 
 def _named(parameters: Mapping[str, object]) -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ from azvm_async.protocol.deployment import (
     memory_of,
     period,
 )
-from azvm_async.protocol.fields import date, objects, within, word
+from azvm_async.protocol.fields import date, line, objects, within, word
 from azvm_async.protocol.intent import mark_of, since_on
 from azvm_async.protocol.machine import SUCCEEDED
 from azvm_async.protocol.ownership import (
@@ -42,7 +42,7 @@ from azvm_async.protocol.ownership import (
     group_of,
     type_of,
 )
-from azvm_async.protocol.urls import with_query
+from azvm_async.protocol.urls import MOST_PAGES, with_query
 from azvm_async.wire import Request
 
 _RESOURCES_API = "2021-04-01"
@@ -181,8 +181,10 @@ class Survey:
         return bool(self._root and mark and mark != mark_of(self._root))
 
     def leads_back(self, more: str | None) -> bool:
-        """Tell whether the page that is named as the next one was read before: then the list goes round in circles."""
-        return more is not None and self.next is not None and more in self.pages | {self.next.url}
+        """Tell whether the page that is named as the next one leads nowhere: it was read before, or is one of too many."""
+        if more is None or self.next is None:
+            return False
+        return more == self.next.url or more in self.pages or len(self.pages) >= MOST_PAGES
 
     def answered(self, document: Mapping[str, Any] | None, more: str | None) -> "Survey":
         """Take in the answer to :attr:`next`; ``None`` for what is not there.
@@ -236,7 +238,7 @@ class Survey:
             return self
         if self.halting and ending(document) is None:
             stopping = key in self.asked_to_stop or self.of_stack
-            question = Question(Kind.RECORD, deployment_url(self.endpoint, _id(document, key)), key)
+            question = Question(Kind.RECORD, deployment_url(self.endpoint, id_of(document, key)), key)
             again = (question,) if stopping else (self._cancellation(key), question)
             return replace(self, todo=(*again, *self.todo), asked_to_stop=self.asked_to_stop | {key})
         state = replace(self, records={**self.records, key: document})
@@ -254,7 +256,7 @@ class Survey:
 
     def _with_nested(self, key: str, document: Mapping[str, Any]) -> "Survey":
         """Ask for a deployment's operations; what it says that it brought is known even where records were purged."""
-        operations = Question(Kind.OPERATIONS, deployment_url(self.endpoint, _id(document, key), "/operations"), key)
+        operations = Question(Kind.OPERATIONS, deployment_url(self.endpoint, id_of(document, key), "/operations"), key)
         named = ids_of(within(document, "properties").get("outputResources"))
         targets = {each.lower(): each for each in named if type_of(each).lower() != TYPE.lower()}
         return replace(self, todo=(operations, *self.todo))._with_targets(targets)
@@ -276,7 +278,7 @@ class Survey:
     def _with_operations(self, deployment: str, document: Mapping[str, Any] | None) -> "Survey":
         found = creations(objects(within(document).get("value")))
         targets = {key: word(within(properties, "targetResource").get("id")) for key, properties in found.items()}
-        nested = {key: target for key, target in targets.items() if type_of(key) == TYPE.lower()}
+        nested = {key: target for key, target in targets.items() if type_of(key) == TYPE.lower() and _is_resource(key)}
         records = tuple(
             Question(Kind.RECORD, deployment_url(self.endpoint, target), key)
             for key, target in nested.items()
@@ -341,14 +343,14 @@ def disks_of(machine: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
     """Return the disks that Azure made with a VM, as its document describes them, with their ids."""
     storage = within(machine, "properties", "storageProfile")
     disks = [within(storage, "osDisk"), *objects(storage.get("dataDisks"))]
-    found = [(disk, word(within(disk, "managedDisk").get("id"))) for disk in disks]
+    found = [(disk, line(within(disk, "managedDisk").get("id"))) for disk in disks]
     return [(disk, each) for disk, each in found if each and word(disk.get("createOption")).lower() != "attach"]
 
 
 def _written_down(document: Mapping[str, Any] | None) -> list[str]:
     """Return the ids that the deployment of nothing tells."""
     made = within(document, "properties", "outputs", "made").get("value")
-    return [each for each in made if isinstance(each, str)] if isinstance(made, list) else []
+    return [each for each in map(line, made) if each] if isinstance(made, list) else []
 
 
 def _belongs(nested: Mapping[str, Any], root: Mapping[str, Any] | None) -> bool:
@@ -362,7 +364,7 @@ def _belongs(nested: Mapping[str, Any], root: Mapping[str, Any] | None) -> bool:
     inner, outer = period(nested), period(root)
     if inner is None or outer is None:
         return not (theirs and ours)
-    return outer[0] - _ROUNDING <= inner[0] and inner[1] <= outer[1] + _ROUNDING
+    return outer[0] - inner[0] <= _ROUNDING and inner[1] - outer[1] <= _ROUNDING
 
 
 def _is_resource(key: str) -> bool:
@@ -370,8 +372,10 @@ def _is_resource(key: str) -> bool:
     return key.startswith("/subscriptions/") and "/providers/" in key
 
 
-def _id(document: Mapping[str, Any], default: str) -> str:
-    return word(document.get("id")) or default
+def id_of(document: Mapping[str, Any], default: str) -> str:
+    """Return the id of a deployment as Azure writes it, if that is the one that was asked for."""
+    found = word(document.get("id"))
+    return found if found.lower() == default.lower() else default
 
 
 def _versions(namespace: str, provider: Mapping[str, Any]) -> dict[str, str]:
@@ -379,7 +383,7 @@ def _versions(namespace: str, provider: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for each in objects(provider.get("resourceTypes")):
         listed = each.get("apiVersions")
-        versions = sorted((v for v in listed if isinstance(v, str)) if isinstance(listed, list) else (), reverse=True)
+        versions = sorted(filter(None, map(line, listed if isinstance(listed, list) else ())), reverse=True)
         stable = [version for version in versions if _STABLE.fullmatch(version)]
         if versions:
             found[f"{namespace}/{word(each.get('resourceType'))}".lower()] = (stable or versions)[0]

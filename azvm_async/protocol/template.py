@@ -9,10 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from azvm_async.errors import InvalidRequest
+from azvm_async.wire import nests_deeper
 
 Document = Mapping[str, Any]
 
 MODES = ("Incremental", "Complete")
+
+DEEPEST = 128
+"""Levels of objects and arrays that a template, or a value, may have: deployments nested five deep take about 40."""
 
 _SECURE = {"securestring", "secureobject"}
 _REF, _DEFINITIONS = "$ref", "#/definitions/"
@@ -198,6 +202,9 @@ def _plain(value: object) -> object:
 def _checked_json(value: object, what: str) -> None:
     """Refuse what is no JSON; it may be secret, so it is not shown."""
     try:
-        json.dumps(value, allow_nan=False, sort_keys=True)  # sorted, as for the intent: names of one kind only
+        # Sorted, as for the intent: names of one kind only.
+        written = json.dumps(value, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"{what} is not JSON") from error
+    if nests_deeper(written.encode(), DEEPEST):
+        raise InvalidRequest(f"{what} has more than {DEEPEST} levels of objects and arrays")

@@ -101,13 +101,12 @@ def load(token: str | Mapping[str, Any], endpoint: str, now: Moment, subscriptio
     kind = _KINDS.get(str(document.get("kind")))
     if document.get("azvm") != FORMAT or kind is None or document.get("version") != kind.version:
         raise InvalidRequest("The token is of a kind or version that this release does not know")
+    home.check(document)
     try:
-        home.check(document)
         return kind.from_token(document, now)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        if isinstance(error, InvalidRequest):
-            raise
-        raise InvalidRequest(f"The token is damaged, or not of the endpoint {endpoint}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        # Without the cause, which may show what stands there: a signed URL in the place of a name.
+        raise InvalidRequest(f"The token is damaged, or not of the endpoint {endpoint}") from None
 
 
 def _document(token: str | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,7 +142,7 @@ class _Home(NamedTuple):
     def check(self, document: Mapping[str, Any], depth: int = 0) -> None:
         """Refuse a token that names a URL or a resource elsewhere, or nests more deeply than any of ours."""
         if depth > DEEPEST:
-            raise ValueError("it nests too deeply")
+            raise InvalidRequest("The token is damaged: it nests more deeply than any of ours")
         for name, value in document.items():
             if isinstance(value, Mapping):
                 self.check(value, depth + 1)

@@ -6,10 +6,13 @@ another one (a tracking header, a ``nextLink``, a stored token) is refused here,
 
 import ipaddress
 import re
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from azvm_async.errors import InvalidRequest, ProtocolError
 from azvm_async.wire import without_query
+
+MOST_PAGES = 10_000
+"""Pages of one list that are followed: who names another one again and again goes on for ever."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -30,7 +33,7 @@ def origin(url: str) -> tuple[str, str, int]:
     A dot at a name's end is no other name where a certificate tells who answers. Plain http has nothing but the name:
     ``localhost.`` is asked of a name server, who may answer as he likes.
     """
-    parts = urlsplit(url)
+    parts = _taken_apart(url)
     if parts.scheme not in _DEFAULT_PORTS or not _AUTHORITY.fullmatch(parts.netloc) or "#" in url:
         raise ValueError(f"{without_query(url)} is no absolute http(s) URL")
     if not _is_plain(url):
@@ -50,6 +53,16 @@ def is_on(url: object, endpoint: str) -> bool:
         return origin(url) == origin(endpoint)
     except ValueError:
         return False
+
+
+def _taken_apart(url: str) -> SplitResult:
+    """Split a URL, or say that it can't be, without the words of ``urllib``, which show the user and the password."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - which is read only now
+    except ValueError:
+        raise ValueError(f"{without_query(url)} can't be taken apart") from None
+    return parts
 
 
 def _plainly_on(url: str, endpoint: str) -> bool:
@@ -89,7 +102,7 @@ def follow(base: str, link: str) -> str:
         return link
     try:
         # Verbatim where it is absolute: putting a URL together again can change what was signed.
-        target = link if urlsplit(link).scheme else urljoin(base, link)
+        target = link if _taken_apart(link).scheme else urljoin(base, link)
         same = origin(target) == origin(base)
     except ValueError as error:
         raise ProtocolError(f"Azure's answer holds an unusable URL: {error}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from azvm_async.errors import InvalidRequest
-from azvm_async.protocol.fields import objects, within
+from azvm_async.protocol.fields import objects, within, word
 from azvm_async.protocol.ids import VM_TYPE, VmId
 from azvm_async.protocol.reading import provisioning_state
 from azvm_async.protocol.repeat import Repeat
@@ -167,8 +167,8 @@ class VirtualMachine:
             id=str(document.get("id", "")),
             name=str(document.get("name", "")),
             location=str(document.get("location", "")),
-            size=within(document, "properties", "hardwareProfile").get("vmSize"),
-            os_type=within(document, "properties", "storageProfile", "osDisk").get("osType"),
+            size=word(within(document, "properties", "hardwareProfile").get("vmSize")) or None,
+            os_type=word(within(document, "properties", "storageProfile", "osDisk").get("osType")) or None,
             power_state=view.power_state or power_state,
             provisioning_state=provisioning_state(document),
             tags=within(document, "tags"),

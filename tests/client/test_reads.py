@@ -76,6 +76,19 @@ async def test_pages_that_go_round_in_circles_end(clock: VirtualClock):
             [vm async for vm in client.list()]
 
 
+async def test_pages_without_an_end_end(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("azvm_async.reader.MOST_PAGES", 5)
+
+    def page(request):
+        return Response.with_json(200, {"value": [], "nextLink": f"{request.url}x"})
+
+    script = Script(clock, [page])
+    async with script.client() as client:
+        with pytest.raises(ProtocolError, match="has no end"):
+            [vm async for vm in client.list(states=False)]
+    assert len(script.requests) == 5
+
+
 async def test_answer_that_is_no_json_is_a_protocol_error(clock: VirtualClock):
     async with Script(clock, [Response(200, {}, b"<html>")]).client() as client:
         with pytest.raises(ProtocolError, match="no JSON but"):

@@ -1,9 +1,13 @@
-"""Whatever comes over the wire, nothing but this package's own errors comes out."""
+"""Whatever comes over the wire, nothing but this package's own errors comes out.
+
+``pytest tests/protocol/test_fuzz.py --hypothesis-profile=thorough`` draws 100,000 examples a property.
+"""
 
 import json
 from contextlib import suppress
 
 import pytest
+from fuzz.hostile import FUZZ
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +42,6 @@ from protocol.support import (
     MIDNIGHT,
     NOW,
     STATUS_URL,
-    STEADY,
     URL,
     VM,
     answer,
@@ -191,7 +194,7 @@ def settled(machine):
     assert all(isinstance(each.state, str) for each in machine.progress)
 
 
-@STEADY
+@FUZZ
 @given(
     method=st.sampled_from(["PUT", "PATCH", "POST", "DELETE", "GET"]),
     first=RESPONSES,
@@ -206,14 +209,14 @@ def test_any_first_answer_gives_a_state_or_an_error_of_ours(method, first, wants
 @pytest.mark.parametrize(
     "state", [*LROS.values(), *COMMANDS.values()], ids=[*LROS, *(f"command-{name}" for name in COMMANDS)]
 )
-@STEADY
+@FUZZ
 @given(response=RESPONSES)
 def test_any_answer_to_a_poll_gives_a_state_or_an_error_of_ours(state, response):
     with suppress(AzureVMError):
         settled(state.receive(response, at(60)))
 
 
-@STEADY
+@FUZZ
 @given(first=RESPONSES)
 def test_any_answer_to_a_scripts_put_gives_a_state_or_an_error_of_ours(first):
     with suppress(AzureVMError):
@@ -237,7 +240,7 @@ def goes_on(state, responses):
         settled(state)
 
 
-@STEADY
+@FUZZ
 @given(
     responses=st.lists(RESPONSES | st.none(), max_size=25), state=st.sampled_from([*LROS.values(), *COMMANDS.values()])
 )
@@ -245,7 +248,7 @@ def test_any_row_of_answers_leaves_a_state_that_can_go_on(state, responses):
     goes_on(state, responses)
 
 
-@STEADY
+@FUZZ
 @given(first=DEPLOYMENT_ANSWERS, url=st.sampled_from([DEPLOYMENT_URL, STACK_URL]))
 def test_any_answer_to_a_deployments_put_gives_a_state_or_an_error_of_ours(first, url):
     with suppress(AzureVMError):
@@ -253,13 +256,13 @@ def test_any_answer_to_a_deployments_put_gives_a_state_or_an_error_of_ours(first
 
 
 @pytest.mark.parametrize("state", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
-@STEADY
+@FUZZ
 @given(responses=st.lists(DEPLOYMENT_ANSWERS | st.none(), max_size=25))
 def test_any_row_of_answers_leaves_a_deployment_that_can_go_on(state, responses):
     goes_on(state, responses)
 
 
-@STEADY
+@FUZZ
 @given(first=BULK_ANSWERS)
 def test_any_answer_to_a_bulk_request_gives_a_state_or_an_error_of_ours(first):
     with suppress(AzureVMError):
@@ -267,13 +270,13 @@ def test_any_answer_to_a_bulk_request_gives_a_state_or_an_error_of_ours(first):
 
 
 @pytest.mark.parametrize("state", BULKS.values(), ids=BULKS)
-@STEADY
+@FUZZ
 @given(responses=st.lists(BULK_ANSWERS | st.none(), max_size=25))
 def test_any_row_of_answers_leaves_a_bulk_operation_that_can_go_on(state, responses):
     goes_on(state, responses)
 
 
-@STEADY
+@FUZZ
 @given(response=RESPONSES, document=st.dictionaries(st.just("registrationState") | KEYS, JSON))
 def test_whether_bulk_operations_can_be_had_is_read_out_of_anything(response, document):
     reason = unavailable(error_for("what", Request("POST", URL), response))
@@ -281,7 +284,7 @@ def test_whether_bulk_operations_can_be_had_is_read_out_of_anything(response, do
     assert isinstance(registration(document), bool)
 
 
-@STEADY
+@FUZZ
 @given(document=SHAPED | ABOUT_ONE)
 def test_views_of_deployments_are_read_out_of_anything(document):
     assert all(isinstance(each, str) for each in validated_in(document))
@@ -290,7 +293,7 @@ def test_views_of_deployments_are_read_out_of_anything(document):
     assert document is None or isinstance(Deployed.of(document if isinstance(document, dict) else {}, "x").name, str)
 
 
-@STEADY
+@FUZZ
 @given(document=JSON)
 def test_a_fault_is_read_out_of_anything(document):
     fault = Fault.of(document)
@@ -298,20 +301,20 @@ def test_a_fault_is_read_out_of_anything(document):
     assert fault.message is None or isinstance(fault.message, str)
 
 
-@STEADY
+@FUZZ
 @given(response=RESPONSES)
 def test_a_refusal_is_read_out_of_anything(response):
     str(error_for("what", Request("GET", URL), response))
 
 
-@STEADY
+@FUZZ
 @given(view=st.dictionaries(KEYS, JSON, max_size=6))
 def test_a_scripts_result_is_read_out_of_anything(view):
     result = RunCommandResult.of({**view, "executionState": "Succeeded"})
     assert isinstance(result.stdout, str)
 
 
-@STEADY
+@FUZZ
 @given(header=st.text(), date=st.text(), utc=st.none() | st.just(MIDNIGHT))
 def test_a_wait_is_read_out_of_anything(header, date, utc):
     seconds = retry_after(Response(429, {"retry-after": header, "date": date}), utc)
@@ -329,7 +332,7 @@ DATES = st.builds(
 )
 
 
-@STEADY
+@FUZZ
 @given(header=DATES, date=DATES)
 def test_a_wait_is_read_out_of_any_date(header, date):
     seconds = retry_after(Response(429, {"retry-after": header, "date": date}), MIDNIGHT)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from azvm_async.wire import Request, Response, joined, without_query
+from azvm_async.wire import DEEPEST, Request, Response, joined, without_query
 
 SECRET = "hunter2"
 URL = f"https://me:{SECRET}@host.example/path?sig={SECRET}#{SECRET}"
@@ -84,6 +84,20 @@ def test_what_is_no_json_is_a_value_error_and_no_document(body):
     with pytest.raises(ValueError, match=r"\w"):
         Response(200, {}, body).json()
     assert Response(200, {}, body).document() == {}
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'["]",', b'{"}":"\\\\","\\"]":'])
+@pytest.mark.parametrize("before", [b"", b" " * 10_000])
+def test_json_has_so_many_levels_at_most(opening, before):
+    closing = {b"[": b"]", b"{": b"}"}[opening[:1]]
+    deepest, deeper = (before + opening * levels + b"1" + closing * levels for levels in (DEEPEST, DEEPEST + 1))
+    assert Response(200, {}, deepest).json()
+    with pytest.raises(ValueError, match="levels"):
+        Response(200, {}, deeper).json()
+
+
+def test_brackets_in_strings_are_no_levels():
+    assert Response(200, {}, json.dumps(["[" * 9_000, '"[' * 100, "\\"]).encode()).json()
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"5", b"null", b'"x"', b""])

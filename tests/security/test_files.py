@@ -100,7 +100,7 @@ ERROR = {"vm": VM, "end": "Failed", "error": {"class": "NotFound", "what": "x"}}
         '{"vms": 5, "token": "x"}',
         '{"vm": 5, "end": "Failed"}',
         json.dumps({**ERROR, "end": "Nonsense"}),
-        json.dumps({**ERROR, "error": {"class": "NotFound", "what": "x", "nonsense": 1}}),
+        json.dumps({**ERROR, "error": {"class": "NotFound", "what": "x", "code": 1}}),
         json.dumps({**ERROR, "result": {"__class__": "x"}}),
         json.dumps({**ERROR, "error": {"class": ["x"], "what": "x"}}),
     ],

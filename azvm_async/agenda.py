@@ -31,10 +31,15 @@ class Line:
 
 
 class Agenda:
-    """Remembers when each operation is to be read; an entry made later for one takes the place of an earlier."""
+    """Remembers when each operation is to be read; an entry made later for one takes the place of an earlier.
+
+    An earlier one stays where it is until most of them count no more: no change costs more than a moment, and what has
+    ended is not kept until it would have been due.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Tracked]] = []
+        self._void = 0  # entries that count no more
         self._numbers = itertools.count(1)
         self._lines: dict[str, Line] = {}
 
@@ -48,9 +53,19 @@ class Agenda:
 
     def enter(self, tracked: Tracked, due: float) -> bool:
         """Note when an operation is due; tell whether it is the first now."""
+        self.leave(tracked)
         tracked.scheduled, tracked.entry = True, next(self._numbers)
         heapq.heappush(self._heap, (due, tracked.entry, tracked))
         return self._heap[0][2] is tracked
+
+    def leave(self, tracked: Tracked) -> None:
+        """Note that an operation is not due any more."""
+        self._void += tracked.entry > 0
+        tracked.entry = 0
+        if 2 * self._void > len(self._heap):
+            self._heap = [each for each in self._heap if each[1] == each[2].entry]
+            heapq.heapify(self._heap)
+            self._void = 0
 
     def fallen_due(self, now: float) -> Iterator[Tracked]:
         """Take those out that are due."""
@@ -59,6 +74,8 @@ class Agenda:
             if entry == tracked.entry:
                 tracked.entry = 0
                 yield tracked
+            else:
+                self._void -= 1
 
     def line(self, subscription: str) -> Line:
         """Return a subscription's line."""
@@ -70,4 +87,5 @@ class Agenda:
     def clear(self) -> None:
         """Forget everything."""
         self._heap.clear()
+        self._void = 0
         self._lines.clear()

@@ -171,6 +171,9 @@ class Poller:
         if tracked.machine.outcome is not None:
             self._open.pop(tracked.key, None)
             self._lookout.leave(tracked)
+            self._agenda.leave(tracked)
+            if not self._agenda:
+                self._news.set()  # nobody is due any more
             return
         step = tracked.machine.due(self._now())
         self._enter(tracked, step.until if isinstance(step, Wait) else self.clock.monotonic())

@@ -18,6 +18,10 @@ from azvm_async.wire import Request, Response
 READINGS = 3
 """How often something is read before it is believed that its answer is no JSON object."""
 
+MOST_REGIONS = 100_000
+"""VMs whose regions are remembered, at 280 bytes each: more than a client drives at once, and VMs come and go for ever. Of
+one that was forgotten the region is read anew."""
+
 
 class Reader:
     """Reads virtual machines.
@@ -95,7 +99,10 @@ class Reader:
         return about, vm.list_in_group(self._endpoint, subscription, resource_group)
 
     def _noted(self, machine: VirtualMachine) -> VirtualMachine:
+        self._regions.pop(machine.id.lower(), None)  # the one last read comes last
         self._regions[machine.id.lower()] = machine.location.replace(" ", "").lower()
+        if len(self._regions) > MOST_REGIONS:
+            del self._regions[next(iter(self._regions))]
         return machine
 
     async def _pages(self, about: About, first: Request) -> AsyncIterator[Mapping[str, Any]]:

@@ -63,7 +63,7 @@ async def test_those_that_a_short_run_does_not_come_to_stay_as_they_were_left(
     """Accepted ones keep their token in its report, and what was about to be sent is unknown."""
     names = crowd(arm, 3)
     await run_of(client, names, journal=journal, max_concurrency=2, deadline=5)
-    put(journal, text_of(journal) + json.dumps({"vms": [Fleet(client, ["vm2"]).vms[0]], "intent": True}) + "\n")
+    put(journal, text_of(journal) + json.dumps({"vms": [Fleet(client, ["vm2"]).vms[0]], "intent": "{}"}) + "\n")
     report = (await run_of(client, names, journal=journal, deadline=0)).report
     assert states(report) == {"vm0": "Running", "vm1": "Running", "vm2": "Unknown"}
     assert [outcome.token is not None for outcome in report] == [True, True, False]

@@ -93,8 +93,10 @@ class AzureVMClient(Provisioning):
             When that can't be the name of a VM. Raised, as all that follows, when the submission is awaited.
         NotFound, Conflict, Throttled, RequestRefused, AuthenticationError
             When Azure refuses.
-        OutcomeUnknown, TransportError
-            When no answer came; TransportError says that nothing was sent.
+        OutcomeUnknown
+            When it may have been done or not: an answer was lost, or Azure answered neither yes nor no (408, 5xx).
+        TransportError
+            When there was no connection; nothing was sent.
 
         Notes
         -----

@@ -96,9 +96,10 @@ class Deployer:
             return handed_over(self._poller.resume(self._adopted(wanted, record)), sending)
         if kept:
             return handed_over(self._poller.adopt(self._kept(wanted, record)), sending)
-        request = wanted.request(self._endpoint, await self._since(wanted, record, response))
+        url = wanted.deployment.url(self._endpoint)
+        sending.intent = tokens.intent(wanted.about, url, nonce=wanted.intent.nonce)
+        request = wanted.request(self._endpoint, await self._since(wanted, record, response, sending))
         begin, search = partial(provision.begin, wanted.about, request), partial(self._search, wanted)
-        sending.intent = tokens.intent(wanted.about, request.url, nonce=wanted.intent.nonce)
         try:
             return await self._outbox.submit(wanted.about, request, Repeat.REFUSED, begin, search, sending)
         except RequestRefused as error:
@@ -165,7 +166,9 @@ class Deployer:
         except NotFound:
             return None
 
-    async def _since(self, wanted: Order, record: Mapping[str, Any] | None, response: Response) -> datetime:
+    async def _since(
+        self, wanted: Order, record: Mapping[str, Any] | None, response: Response, sending: Sending
+    ) -> datetime:
         """Return the mark that a deployment carries: that of the first of its name, whose runs are written down."""
         since = since_on(record) if record else None
         if record is None or since is None:
@@ -173,6 +176,7 @@ class Deployer:
             await self._clock.sleep(SETTLING)
             return mark
         if not (_is_running(record) or wanted.deployment.stack):  # what is running will be in the way of this one
+            sending.foretell()
             await self._memory.keep(wanted.about, str(wanted.deployment))
         return since
 

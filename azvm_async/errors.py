@@ -284,9 +284,9 @@ class OutcomeUnknown(AzureVMError):
 
 
 class NotAccepted(AzureVMError):
-    """What was about to be sent when its sender ended never came to Azure: nothing was done."""
+    """What was about to be sent when its sender ended is not known to Azure, which was asked for ten seconds."""
 
-    advice = "Send it again if it is still wanted"
+    advice = "Send it again if it is still wanted, unless something between may hold it back for longer than that"
 
 
 class ClientClosed(AzureVMError):

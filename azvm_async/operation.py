@@ -9,7 +9,7 @@ import asyncio
 import logging
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout, fresh
 from azvm_async.protocol import tokens
 from azvm_async.protocol.bulk import Bulk
 from azvm_async.protocol.machine import About, Failure, Machine, ResourceProgress, Success
+from azvm_async.protocol.run_command import RunCommand
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -60,7 +61,7 @@ class Tracked:
 
     __slots__ = (
         "_handle", "canceled", "deleted", "entry", "heard", "key", "looked", "machine", "polls", "scheduled", "subscription",
-        "trouble", "updates", "waits",
+        "trouble", "updates", "waits", "witness",
     )  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
@@ -77,6 +78,7 @@ class Tracked:
         self.heard = False  # whether somebody got the outcome
         self.waits: set[asyncio.Future[AzureVMError | None]] = set()
         self.updates: weakref.WeakSet[Updates] | None = None  # most handles never have any
+        self.witness: Callable[[Any], object] | None = None  # hears a script's result before its command is deleted
         self._handle: weakref.ref[Operation[Any]] | None = None
 
     def handle(self, driver: "Driver") -> "Operation[Any]":
@@ -103,6 +105,9 @@ class Tracked:
         if self.updates and update_of(before) != update_of(machine):
             for updates in list(self.updates):
                 updates.put(update_of(machine))
+        if self.witness is not None and isinstance(machine, RunCommand) and isinstance(machine.verdict, Success):
+            witness, self.witness = self.witness, None
+            witness(machine.verdict.result)
         if machine.outcome is not None:
             self._wake(None)
 
@@ -219,6 +224,10 @@ class Operation(Generic[T_co]):
     def trouble(self) -> AzureVMError | None:
         """Why the state could not be read at the last try, ``None`` if it could. Awaiting the handle tries again."""
         return self._tracked.trouble
+
+    def witness(self, callback: Callable[[Any], object]) -> None:
+        """Have a script's result handed over before its run command is deleted in Azure, to write it down first."""
+        self._tracked.witness = callback
 
     async def result(self, timeout: float | None = None) -> T_co:
         """Wait for the end.

@@ -41,7 +41,7 @@ from azvm_async.pacer import Lane, Pacer
 from azvm_async.protocol import lro
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.repeat import Repeat, advice, may_repeat, outcome_unknown
+from azvm_async.protocol.repeat import Repeat, advice, in_vain, may_repeat, outcome_unknown
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.transport import Transport
@@ -142,10 +142,14 @@ class Sending:
         """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain."""
         return not self.in_doubt or (self.resting and not self.lost)
 
-    def begins(self, request_id: str) -> None:
-        """Note that the first byte is about to leave."""
+    def foretell(self, request_id: str = "") -> None:
+        """Say what is about to be sent."""
         if self.announce is not None and self.intent is not None:
             self.announce(self.intent(request_id))
+
+    def begins(self, request_id: str) -> None:
+        """Note that the first byte is about to leave."""
+        self.foretell(request_id)
         self.in_doubt, self.failure = True, None
 
 
@@ -321,7 +325,8 @@ class Pipeline:
             raise
         answer = sending.absence and response.status == HTTPStatus.NOT_FOUND
         if response.status >= HTTPStatus.BAD_REQUEST and not answer:
-            raise error_for(f"Azure refused the {about}", request, response, vm=about.resource)
+            what = "gave no clear answer to" if in_vain(response.status) else "refused"
+            raise error_for(f"Azure {what} the {about}", request, response, vm=about.resource)
         return response
 
     async def _paced(self, request: Request, sending: Sending, lane: Lane) -> Response:

@@ -7,6 +7,7 @@ that of the intent, and once Azure has accepted that of the operation.
 import logging
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from azvm_async.clock import Clock
@@ -115,10 +116,16 @@ def _check(on_token: object) -> None:
     Raises
     ------
     InvalidRequest
-        For what is no callable.
+        For what is no callable, or one that would have to be awaited.
     """
-    if on_token is not None and not callable(on_token):
+    if on_token is None:
+        return
+    if not callable(on_token):
         raise InvalidRequest(f"on_token is called with each token; a {type(on_token).__name__} can't be called")
+    if iscoroutinefunction(on_token) or iscoroutinefunction(type(on_token).__call__):
+        raise InvalidRequest(
+            "on_token is called, not awaited, so that nothing leaves before it is done; make it a plain 'def'"
+        )
 
 
 def _once(callback: OnToken) -> OnToken:

@@ -183,7 +183,7 @@ async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     except _NEVER_SENT:  # some are kinds of those below, but aiohttp does not answer these by sending again
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _LostError(str(error) or type(error).__name__) from error
+        raise _LostError(_words(error)) from error
 
 
 def environment_proxy(endpoint: str) -> str | None:
@@ -220,6 +220,8 @@ def _words(error: Exception) -> str:
     """Return what an error says, unless that may show a URL, whose signature is a secret, or what a server wrote."""
     if isinstance(error, TimeoutError):
         return "timed out"
+    if isinstance(error, aiohttp.ServerDisconnectedError):  # it shows what had come of an answer
+        return "the server closed the connection"
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return f"what came broke the rules of HTTP, or off ({type(error).__name__})"
     text = str(error)

@@ -6,6 +6,7 @@ be sent at a time: the others cost nothing before it is their turn.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from azvm_async.fleet.engine import Context, Engine, Flight
@@ -49,7 +50,11 @@ class Direct(Engine):
     async def follow(self, flight: Flight) -> None:
         """See :meth:`Engine.follow`."""
         assert flight.operation is not None  # noqa: S101 - begin has seen to that
-        self._books.succeeded(flight.vms[0], await flight.operation)
+        vm = flight.vms[0]
+        flight.operation.witness(partial(self._books.succeeded, vm))
+        result = await flight.operation
+        if self._books.without_end([vm]):
+            self._books.succeeded(vm, result)
 
     async def _send(self, flight: Flight) -> None:
         await self.send(flight, self._job.submit(flight.vms[0]))

@@ -51,6 +51,7 @@ METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 
 _STATUS_HEADERS = ("azure-asyncoperation", "operation-location")
 _LOCATION_HEADER = "location"
+_DONE = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
 _WRITES_RESOURCE = frozenset({"PUT", "PATCH"})
 
 
@@ -388,6 +389,9 @@ def _begin_untracked(state: Lro, response: Response) -> Lro:
     about = state.about
     if response.status == HTTPStatus.ACCEPTED:
         what = f"Azure accepted the {about} (202) without saying where to follow it; what becomes of it can't be known"
+        raise OutcomeUnknown(what, vm=about.resource, **facts(response))
+    if response.status not in _DONE:
+        what = f"The {about} was answered by HTTP {response.status}, which says neither that it is done nor that it goes on"
         raise OutcomeUnknown(what, vm=about.resource, **facts(response))
     try:
         return state.ended(Success(parsed(response)))

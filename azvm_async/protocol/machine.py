@@ -141,7 +141,7 @@ class Unresolved:
     def error(self, about: About) -> OutcomeUnknown | NotAccepted:
         """Return a new error for one waiter."""
         kind, what = (OutcomeUnknown, "Whether the {} was done is not known: {}") if self.accepted else (
-            NotAccepted, "The {} was never accepted: {}"
+            NotAccepted, "The {} was not accepted: {}"
         )  # fmt: skip
         return kind(what.format(about, self.found), vm=about.resource, client_request_id=self.request_id)
 

@@ -8,23 +8,20 @@ never sent                    again   again     again    again
 408, 5xx: maybe applied       again   again     unknown  unknown
 lost: maybe applied           again   unknown   unknown  unknown
 409 after one of these two    again   unknown   unknown  unknown
+any other 4xx after them      unknown unknown   unknown  unknown
 any other 4xx                 -       -         -        -
 ============================  ======  ========  =======  =======
 
 "again" ends after so many tries: then it is unknown where one of them may have been applied. "-" raises what Azure answered.
-"unknown" raises OutcomeUnknown, for writes: a gateway's 504 or a server's 500 says nothing of what was done behind it.
+"unknown" raises OutcomeUnknown, for writes: a gateway's 504 or a server's 500 says nothing of what was done behind it, and
+neither does a later refusal, for ARM's replicas differ, and what stood there then may be gone now.
 """
 
 from collections.abc import Sequence
 from enum import Enum
 from http import HTTPStatus
 
-from azvm_async.errors import AzureVMError, CertificateError, RequestRefused, TransportError
-
-_OF_THE_MOMENT = frozenset(
-    {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS}
-)
-"""Refusals for a state that an earlier sending may have brought about, or that passes: they tell nothing of that sending."""
+from azvm_async.errors import AzureVMError, CertificateError, TransportError
 
 
 class Repeat(Enum):
@@ -69,16 +66,8 @@ def may_repeat(repeat: Repeat, error: BaseException, *, doubted: bool = False) -
 
 
 def outcome_unknown(errors: Sequence[AzureVMError]) -> bool:
-    """Tell whether a write whose sendings failed so, one after the other, may have been done all the same.
-
-    Azure's refusal of a later sending settles the doubt that an earlier one left, unless it is for the state of the
-    moment; that there was no connection, no token or no trust the next time does not.
-    """
-    if not any(_may_be_done(error) for error in errors):
-        return False
-    last = errors[-1]
-    settled = isinstance(last, RequestRefused) and last.status not in _OF_THE_MOMENT
-    return not settled or answered_in_vain(last)
+    """Tell whether a write whose sendings failed so, one after the other, may have been done all the same."""
+    return any(_may_be_done(error) for error in errors)
 
 
 def _may_be_done(error: AzureVMError) -> bool:
@@ -87,5 +76,9 @@ def _may_be_done(error: AzureVMError) -> bool:
 
 def answered_in_vain(error: AzureVMError) -> bool:
     """Tell whether an answer says neither yes nor no."""
-    status = error.status or 0
+    return in_vain(error.status or 0)
+
+
+def in_vain(status: int) -> bool:
+    """Tell whether a status says neither yes nor no."""
     return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR

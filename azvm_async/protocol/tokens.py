@@ -99,7 +99,7 @@ def load(token: str | Mapping[str, Any], endpoint: str, now: Moment, subscriptio
     if "azvm" not in document and isinstance(document.get("asyncResultsUrl"), str):
         return _from_url(document["asyncResultsUrl"], home, now)
     kind = _KINDS.get(str(document.get("kind")))
-    if document.get("azvm") != FORMAT or kind is None or document.get("version") != kind.version:
+    if not _is(document.get("azvm"), FORMAT) or kind is None or not _is(document.get("version"), kind.version):
         raise InvalidRequest("The token is of a kind or version that this release does not know")
     home.check(document)
     try:
@@ -175,5 +175,13 @@ class _Home(NamedTuple):
 
 def _is_in(path: str, subscription: str) -> bool:
     """Tell whether a path stays in a subscription, however it is read."""
-    plain = unquote(unquote(path)).replace("\\", "/").lower()
-    return plain.startswith(f"/subscriptions/{subscription.lower()}/") and not {".", ".."} & {*plain.split("/")}
+    plain = path.lower()
+    while (read := unquote(plain)) != plain:
+        plain = read
+    parts = {part.partition(";")[0] for part in plain.replace("\\", "/").split("/")}
+    return plain.startswith(f"/subscriptions/{subscription.lower()}/") and not {".", ".."} & parts
+
+
+def _is(value: object, number: int) -> bool:
+    """Tell whether a value is this number, and not what only equals it: true, or 1.0."""
+    return type(value) is int and value == number

@@ -122,11 +122,13 @@ def endpoint(url: str) -> str:
         When it is neither https nor plain http on a loopback address.
     """
     try:
-        scheme, host, _ = origin(url)
+        scheme, host, port = origin(url)
     except (ValueError, AttributeError, TypeError) as error:
         raise InvalidRequest(f"The endpoint can't be used: {error}") from error
-    if "?" in url:
-        raise InvalidRequest(f"The endpoint {without_query(url)} has a query; give scheme, host and port")
+    if "?" in url or climbs(url) or port == 0:
+        raise InvalidRequest(
+            f"The endpoint {without_query(url)} has a query, '..' or port 0; give scheme, host and port"
+        )
     if scheme == "http" and not is_loopback(host):
         raise InvalidRequest(
             f"The endpoint {url} is plain http, which is allowed on a loopback address only; use https"

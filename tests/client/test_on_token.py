@@ -106,6 +106,12 @@ async def test_what_fails_after_the_acceptance_is_logged_and_the_handle_is_there
     assert "on_token failed" in caplog.text
 
 
+async def test_intent_comes_before_what_is_written_down_of_earlier_runs(watched: AzureVMClient, events: list[str]):
+    """A name that is deployed again first has those remembered in Azure."""
+    await watched.provision("new", template(rules("two")), on_token=lambda _: events.append("token"))
+    assert events == ["token", "sent", "sent", "token"]
+
+
 async def test_intent_is_told_once_however_often_it_is_sent(arm: Emulator, watched: AzureVMClient, events: list[str]):
     arm.inject(faults.Status(503), method="POST", times=3)
     tokens: list[str] = []
@@ -119,7 +125,14 @@ async def test_adopted_deployment_has_its_token(watched: AzureVMClient):
     assert (second is first, tokens) == (True, [first.token])
 
 
-@pytest.mark.parametrize("wrong", ["token.json", 5, []])
+class Awaited:
+    """What would have to be awaited."""
+
+    async def __call__(self, token: str) -> None:
+        """Keep it, if it is awaited."""
+
+
+@pytest.mark.parametrize("wrong", ["token.json", 5, [], Awaited(), Awaited().__call__])
 async def test_what_can_not_be_called_is_refused(watched: AzureVMClient, events: list[str], wrong):
     with pytest.raises(InvalidRequest, match="on_token"):
         await watched.start("vm1", on_token=wrong)

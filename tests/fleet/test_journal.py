@@ -66,6 +66,15 @@ async def test_end_is_written_when_it_is_known(client: AzureVMClient, arm: Emula
     assert ends == {"vm0": "Succeeded", "vm1": "Succeeded", "absent": "Failed"}
 
 
+async def test_result_of_a_script_is_written_before_its_run_command_is_deleted(
+    client: AzureVMClient, arm: Emulator, wire: Wire, journal: Path
+):
+    seen = []
+    wire.before = lambda request: seen.append(lines(journal)[-1]) if request.method == "DELETE" else None
+    await run_of(client, crowd(arm, 1, power="running"), "run_command", "echo ran", journal=journal)
+    assert [(line["end"], line["result"]["stdout"]) for line in seen] == [("Succeeded", "ran\n")]
+
+
 async def test_only_its_owner_may_read_it(client: AzureVMClient, arm: Emulator, journal: Path):
     await run_of(client, crowd(arm, 1), journal=journal)
     assert mode_of(journal) == 0o600

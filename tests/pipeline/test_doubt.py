@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from doubles import Credential
 
-from azvm_async.errors import AuthenticationError, CertificateError, ClientClosed, NotFound, OutcomeUnknown
+from azvm_async.errors import AuthenticationError, CertificateError, ClientClosed, OutcomeUnknown
 from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
 
 
@@ -19,15 +19,12 @@ from pipeline.support import GET, OK, VM, Line, lost, refused, unsent
         lambda: [unsent(), unsent()],
         lambda: [refused(429), refused(429)],
         lambda: [refused(409), refused(409)],
+        lambda: [refused(404)],
     ],
-    ids=["untrusted", "401", "no connection", "429", "409"],
+    ids=["untrusted", "401", "no connection", "429", "409", "404"],
 )
 async def test_doubt_of_a_lost_sending_is_not_settled_by(line: Callable[..., Line], later):
     assert type(await line(lost(), *later()).failure()) is OutcomeUnknown
-
-
-async def test_doubt_of_a_lost_sending_is_settled_by_azures_refusal(line: Callable[..., Line]):
-    assert type(await line(lost(), refused(404)).failure()) is NotFound
 
 
 async def test_read_leaves_no_doubt(line: Callable[..., Line]):

@@ -83,9 +83,10 @@ def test_port_0_is_no_default_port():
         urls.follow(URL, f"{ENDPOINT}:0/x")
 
 
-def test_endpoint_has_no_query():
+@pytest.mark.parametrize("more", ["?x=1", "/../x", "/%2e%2e/x", ":0"])
+def test_endpoint_has_no_query_and_leads_nowhere_else(more):
     with pytest.raises(InvalidRequest, match="query"):
-        urls.endpoint(f"{ENDPOINT}?x=1")
+        urls.endpoint(f"{ENDPOINT}{more}")
 
 
 def test_known_failure_of_a_run_command_survives_that_nobody_tells_why():

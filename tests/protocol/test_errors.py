@@ -230,7 +230,7 @@ def test_whether_the_outcome_is_unknown_is_as_the_table_says(repeat, error, cell
 @pytest.mark.parametrize("repeat", Repeat)
 @pytest.mark.parametrize("doubtful", [LOST, refusal(500)], ids=["lost", "500"])
 def test_what_is_in_the_way_after_a_doubtful_sending_is_as_the_table_says(repeat, doubtful):
-    assert outcome_unknown([doubtful, refusal(409)])
+    assert all(outcome_unknown([doubtful, refusal(status)]) for status in (400, 404, 409, 429))
     assert may_repeat(repeat, refusal(409), doubted=True) is (repeat is Repeat.ALWAYS)
 
 

@@ -94,6 +94,13 @@ def test_a_redirect_of_a_submission_is_not_followed(status):
         begun(first=answer(status, headers=BY_LOCATION))
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize("status", [203, 205, 206, 226, 299])
+def test_an_untracked_success_of_no_kind_that_arm_has_is_unknown(method, status):
+    with pytest.raises(OutcomeUnknown, match=str(status)):
+        begun(method, answer(status))
+
+
 def test_an_untracked_acceptance_names_the_vm_and_the_request():
     with pytest.raises(OutcomeUnknown) as caught:
         begun(first=answer(202, headers={"x-ms-request-id": "r-1"}))

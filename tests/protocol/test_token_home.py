@@ -46,6 +46,8 @@ def test_case_of_letters_does_not_matter(state):
         f"/subscriptions/{SUBSCRIPTION}/%2e%2e/{OTHER}/x",
         f"/subscriptions/{SUBSCRIPTION}/%252e%252e/{OTHER}/x",
         f"/subscriptions/{SUBSCRIPTION}/..%5c{OTHER}/x",
+        f"/subscriptions/{SUBSCRIPTION}/%25252e%25252e/{OTHER}/x",
+        f"/subscriptions/{SUBSCRIPTION}/..;/{OTHER}/x",
         f"/subscriptions/{SUBSCRIPTION}x/y",
         f"/subscriptions/{SUBSCRIPTION}",
     ],
@@ -69,6 +71,13 @@ def test_bare_url_of_the_subscription_is_taken_and_that_of_another_refused(url: 
     assert load(url)
     with pytest.raises(InvalidRequest, match="subscription"):
         load(url.replace(SUBSCRIPTION, OTHER))
+
+
+@pytest.mark.parametrize("field", ["azvm", "version"])
+@pytest.mark.parametrize("number", [True, 1.0, "1", None])
+def test_what_only_equals_the_version_is_refused(field: str, number):
+    with pytest.raises(InvalidRequest, match="version"):
+        load({**json.loads(tokens.dump(begun())), field: number})
 
 
 @STATES_BY_NAME

@@ -147,12 +147,23 @@ def _why(error: Exception, options: argparse.Namespace) -> str:
 
 
 def _told_to_end() -> asyncio.Event:
-    """Return what is set when a signal asks for the end; under nohup the end of the terminal does not."""
+    """Return what is set when a signal asks for the end; under nohup the end of the terminal does not.
+
+    Those that come after it are ignored, to the interpreter's last breath: the loop's own handlers, and Python's, are taken
+    back before that, and then a signal kills.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
-    for which in (signal.SIGINT, signal.SIGTERM, *hung_up):
-        loop.add_signal_handler(which, told.set)
+    signals = (signal.SIGINT, signal.SIGTERM, *hung_up)
+
+    def end(*_: object) -> None:
+        for which in signals:
+            signal.signal(which, signal.SIG_IGN)
+        loop.call_soon_threadsafe(told.set)
+
+    for which in signals:
+        signal.signal(which, end)
     return told
 
 

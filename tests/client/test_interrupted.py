@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,18 @@ def test_ctrl_c_ends_a_program_soon_and_without_noise(emulator: Served, what: st
     assert f"start of {what}0" in said, "what goes on is not told"
 
 
-def begun(emulator: Served, what: str, vms: list[str]) -> "subprocess.Popen[str]":
-    """Begin the program."""
+@contextmanager
+def begun(emulator: Served, what: str, vms: list[str]) -> "Iterator[subprocess.Popen[str]]":
+    """Begin the program; it does not outlive the test."""
     arm = emulator.arm
     place = {"subscription": arm.subscription, "group": arm.resource_group, "endpoint": arm.endpoint}
     site = json.dumps({**place, "what": what, "vms": vms, "token": emulator.token()})
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM, str(Path(__file__).parents[1]), site]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class Wired(World):

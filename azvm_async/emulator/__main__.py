@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -92,13 +93,18 @@ def _throttling(text: str) -> Throttling | None:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    told = _told_to_end()
-    async with _emulator(options) as arm:
-        arm.add_resource_group(arm.resource_group)  # a state file may be without it, and the lines to paste name it
-        for name in options.vm:
-            _have_vm(arm, name)
-        _say(await greeting(arm, next(iter(options.vm), None)))
-        await told.wait()
+    with _told_to_end() as told:
+        async with _emulator(options) as arm:
+            await _offer(arm, options)
+            await told.wait()
+
+
+async def _offer(arm: Emulator, options: argparse.Namespace) -> None:
+    """Have what was asked for, and say how it is found."""
+    arm.add_resource_group(arm.resource_group)  # a state file may be without it, and the lines to paste name it
+    for name in options.vm:
+        _have_vm(arm, name)
+    _say(await greeting(arm, next(iter(options.vm), None)))
 
 
 def _emulator(options: argparse.Namespace) -> Emulator:
@@ -146,11 +152,12 @@ def _why(error: Exception, options: argparse.Namespace) -> str:
     return str(error)
 
 
-def _told_to_end() -> asyncio.Event:
-    """Return what is set when a signal asks for the end; under nohup the end of the terminal does not.
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[asyncio.Event]:
+    """Yield what is set when a signal asks for the end; under nohup the end of the terminal does not.
 
     Those that come after it are ignored, to the interpreter's last breath: the loop's own handlers, and Python's, are taken
-    back before that, and then a signal kills.
+    back before that, and then a signal kills. Where none came, all are as before in the end.
     """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -162,9 +169,13 @@ def _told_to_end() -> asyncio.Event:
             signal.signal(which, signal.SIG_IGN)
         loop.call_soon_threadsafe(told.set)
 
-    for which in signals:
-        signal.signal(which, end)
-    return told
+    before = {which: signal.signal(which, end) for which in signals}
+    try:
+        yield told
+    finally:
+        if not told.is_set():
+            for which, handler in before.items():
+                signal.signal(which, handler)
 
 
 if __name__ == "__main__":

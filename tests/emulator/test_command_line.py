@@ -101,11 +101,18 @@ async def test_it_ends_quietly_with_code_0(how: signal.Signals):
         assert await end(process, how) == (0, b"")
 
 
+async def test_signals_are_as_before_where_none_came():
+    before = signal.getsignal(signal.SIGINT)
+    with command_line._told_to_end():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 async def test_under_nohup_the_end_of_the_terminal_is_not_its_end():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        command_line._told_to_end()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with command_line._told_to_end():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -170,7 +170,7 @@ class Operation(Generic[T_co]):
 
     @property
     def percent_complete(self) -> float | None:
-        """0 to 100, where Azure tells."""
+        """How much is done, 0 to 100, where Azure tells."""
         return self._tracked.machine.percent_complete
 
     @property

@@ -38,8 +38,9 @@ class Served:
 
 
 @contextmanager
-def served() -> Iterator[Served]:
+def served(**options: Any) -> Iterator[Served]:
     """Serve an emulator in which operations take a second or two, without Azure's limits: its time is real."""
+    chosen = {"durations": Durations.quick(), "throttling": None, **options}
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="emulator")
     thread.start()
@@ -48,7 +49,7 @@ def served() -> Iterator[Served]:
         return asyncio.run_coroutine_threadsafe(what, loop).result(20)
 
     async def begun() -> Emulator:
-        return await Emulator(durations=Durations.quick(), throttling=None).__aenter__()
+        return await Emulator(**chosen).__aenter__()
 
     arm = await_(begun())
     try:

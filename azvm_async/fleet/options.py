@@ -13,7 +13,7 @@ ENGINES = ("auto", "direct", "bulk")
 class RunOptions(TypedDict, total=False):
     """What :class:`~azvm_async.fleet.Fleet` and each of its runs take; a run's own option comes first.
 
-    Parameters
+    Attributes
     ----------
     max_concurrency : int
         How many VMs are worked on at once at most, from their sending to their end. By default only Azure's limits bound

@@ -15,12 +15,13 @@ from azvm_async.emulator.emulator import Emulator
 from azvm_async.emulator.greeting import greeting
 from azvm_async.emulator.settings import Durations, Throttling
 
+_PROGRAM = "python -m azvm_async.emulator"
 _NAMES = [field.name for field in fields(Durations)]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = _PROGRAM) -> int:
     """Run the emulator until it is told to end; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     try:
         asyncio.run(_serve(options))
     except KeyboardInterrupt:
@@ -32,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m azvm_async.emulator", description="An ARM endpoint on loopback.")
+def _parser(program: str = _PROGRAM) -> argparse.ArgumentParser:
+    example = f"Example: {program} --quick --vm web-1 --vm web-2"
+    parser = argparse.ArgumentParser(program, description="An ARM endpoint on loopback.", epilog=example)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="another address of loopback, ::1 or localhost")
     add("--port", type=int, default=0, help="by default a free one")

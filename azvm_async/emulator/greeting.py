@@ -32,6 +32,7 @@ async def greeting(arm: Emulator, machine: str | None) -> str:
         f"Azure Resource Manager, emulated: {arm.endpoint}",
         f"For azure-identity's ManagedIdentityCredential and DefaultAzureCredential:\n{_exports(arm.environment)}",
         f"For a look:\n{await _curl(arm)}",
+        f"On the command line, likewise:\n{_exports(_azvm(arm))}\nazvm list",
         f"In Python, after the export lines:\n\n{_client(arm, machine)}",
     ]
     return "\n\n".join([*parts, *(_of_tls(arm) if arm.ca_file else []), "Ctrl-C ends it."])
@@ -45,6 +46,13 @@ def _of_tls(arm: Emulator) -> list[str]:
         f"With Microsoft's client, likewise:\n\n{official}",
         f"{principal}\n{_exports(arm.service_principal_environment)}",
     ]
+
+
+def _azvm(arm: Emulator) -> Mapping[str, str]:
+    """Return what leads ``azvm`` here."""
+    trust = {"AZVM_CA_FILE": str(arm.ca_file)} if arm.ca_file else {}
+    here = {"AZURE_SUBSCRIPTION_ID": arm.subscription, "AZURE_RESOURCE_GROUP": arm.resource_group}
+    return {"AZVM_ENDPOINT": arm.endpoint, **here, **trust}
 
 
 def _exports(variables: Mapping[str, str]) -> str:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.operation import Operation
-from azvm_async.pipeline import Sending
 from azvm_async.protocol import bulk, bulk_request, lro, tokens, urls, vm
 from azvm_async.protocol.arguments import one_of, own_request
 from azvm_async.protocol.bulk_member import BulkMember
@@ -23,6 +22,7 @@ from azvm_async.protocol.script import RunCommandResult, Script, checked_command
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
 from azvm_async.provisioning import Provisioning
 from azvm_async.runner import new_command_name
+from azvm_async.sending import Sending
 from azvm_async.submission import OnToken, Submission
 from azvm_async.wire import Request
 
@@ -57,11 +57,14 @@ class AzureVMClient(Provisioning):
     ca_file : str or Path, optional
         PEM file of the authorities whose certificates are trusted, in place of the system's: for a proxy that opens TLS, or
         the emulator's. Certificates are always checked. Sign-in is the credential's: it reads ``REQUESTS_CA_BUNDLE``.
+    observer : Observer, optional
+        Called with each :class:`~azvm_async.telemetry.Event`: what is submitted, accepted, polled, throttled, retried, finished.
+        It is called on the loop, so it must not block; what it raises is logged, once.
 
     Raises
     ------
     InvalidRequest
-        When a name, the endpoint, the cloud or the CA file can't be.
+        When a name, the endpoint, the cloud, the CA file or the observer can't be.
 
     Examples
     --------

@@ -25,7 +25,7 @@ from azvm_async.memory import Memory
 from azvm_async.operation import Operation
 from azvm_async.order import Order
 from azvm_async.outbox import Outbox, handed_over
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.poller import Poller
 from azvm_async.protocol import deprovision, lro, provision, tokens
 from azvm_async.protocol.deployment import DeploymentId, ending, innermost
@@ -42,6 +42,8 @@ from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.vm import VirtualMachine
 from azvm_async.protocol.what_if import ResourceChange, changes_in, validated_in
 from azvm_async.reader import Reader, read
+from azvm_async.sending import Sending
+from azvm_async.telemetry import marked
 from azvm_async.wire import Request, Response
 
 ABSENCE_CONFIRMED = 2.0
@@ -187,7 +189,7 @@ class Deployer:
 
     def _kept(self, wanted: Order, record: Mapping[str, Any] | None) -> Provision:
         """Return the state of a deployment that need not be made: its record's, if there is one, tells its outputs."""
-        _log.info("%s is there, and is kept as it is", wanted.vm)
+        _log.info("%s is there, and is kept as it is", wanted.vm, extra=marked(wanted.about))
         state = provision.found(wanted.about, wanted.deployment.url(self._endpoint), self._now(), kept=True)
         return state.kept_as(record)
 
@@ -228,6 +230,7 @@ def _tell_adoption(wanted: Order) -> None:
         "The deployment %s is under way with the same template and parameters: it is followed, and nothing is sent, "
         "no new value of a secure parameter either",
         wanted.deployment.name,
+        extra=marked(wanted.about),
     )
 
 

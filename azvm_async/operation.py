@@ -19,6 +19,7 @@ from azvm_async.protocol import tokens
 from azvm_async.protocol.bulk import Bulk
 from azvm_async.protocol.machine import About, Failure, Machine, ResourceProgress, Success
 from azvm_async.protocol.run_command import RunCommand
+from azvm_async.telemetry import Observer, Trail, guarded, marked
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -61,7 +62,7 @@ class Tracked:
 
     __slots__ = (
         "_handle", "canceled", "deleted", "entry", "heard", "key", "looked", "machine", "polls", "scheduled", "subscription",
-        "trouble", "updates", "waits", "witness",
+        "trail", "trouble", "updates", "waits", "witness",
     )  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
@@ -79,6 +80,7 @@ class Tracked:
         self.waits: set[asyncio.Future[AzureVMError | None]] = set()
         self.updates: weakref.WeakSet[Updates] | None = None  # most handles never have any
         self.witness: Callable[[Any], object] | None = None  # hears a script's result before its command is deleted
+        self.trail: Trail | None = None  # for observers, where there are any
         self._handle: weakref.ref[Operation[Any]] | None = None
 
     def handle(self, driver: "Driver") -> "Operation[Any]":
@@ -109,6 +111,8 @@ class Tracked:
             witness, self.witness = self.witness, None
             witness(machine.verdict.result)
         if machine.outcome is not None:
+            if self.trail is not None:
+                self.trail.ended(machine)
             self._wake(None)
 
     def fail(self, error: AzureVMError) -> None:
@@ -295,6 +299,13 @@ class Operation(Generic[T_co]):
         """
         return Updates(self)
 
+    def observe(self, observer: Observer) -> None:
+        """Have somebody hear of it from now on, beside the client's observer: of its polls and of its end."""
+        tracked = self._tracked
+        if tracked.trail is None:
+            tracked.trail = Trail(self.about, self._driver.clock, (), begun=True)
+        tracked.trail.join(guarded(observer))
+
     def __await__(self) -> Generator[Any, None, T_co]:
         return self.result().__await__()
 
@@ -306,7 +317,8 @@ class Operation(Generic[T_co]):
         outcome = tracked.machine.outcome
         if isinstance(outcome, Failure) and not tracked.heard:
             tracked.heard = True
-            _log.warning("Nobody awaited this: %s", outcome.error(tracked.machine.about))
+            error = outcome.error(tracked.machine.about)
+            _log.warning("Nobody awaited this: %s", error, extra=marked(tracked.machine.about, error))
 
     async def _wait(self) -> T_co:
         tracked = self._tracked

@@ -14,12 +14,14 @@ from typing import Any
 
 from azvm_async.errors import AzureVMError, ClientClosed, Conflict, OutcomeUnknown
 from azvm_async.operation import Operation
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.poller import Poller
 from azvm_async.protocol.machine import About, Machine
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.sought import SEARCHES
+from azvm_async.sending import Sending
+from azvm_async.telemetry import Observer, marked, trail_of
 from azvm_async.wire import Request, Response
 
 GRACE = 5.0
@@ -45,9 +47,14 @@ class Outbox:
         Takes the operation in once Azure has accepted it.
     now : callable
         Returns the present :class:`Moment`.
+    observer : Observer, optional
+        Hears of what becomes of submissions.
     """
 
-    def __init__(self, pipeline: Pipeline, poller: Poller, now: Callable[[], Moment]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, poller: Poller, now: Callable[[], Moment], observer: Observer | None = None
+    ) -> None:
+        self._observer = observer
         self._pipeline = pipeline
         self._poller = poller
         self._now = now
@@ -91,9 +98,12 @@ class Outbox:
         if self._closed:
             raise ClientClosed("The client is closed; nothing was sent", vm=about.resource)
         sending = sending or Sending()
+        sending.trail = trail_of(about, self._poller.clock, self._observer, sending.observer)
         task = asyncio.create_task(self._deliver(about, request, repeat, begin, search, sending))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        if sending.trail is not None:
+            task.add_done_callback(partial(_observed, sending))
         before = _cancellations()
         try:
             return await asyncio.shield(task)
@@ -132,18 +142,19 @@ class Outbox:
                 response = await self._pipeline.send(request, about, repeat, sending)
                 return self._adopted(begin(response, self._now()), sending)
             except (OutcomeUnknown, Conflict) as error:
-                if sent < SENDINGS and response is not None and repeat is Repeat.ALWAYS and _is_broken(response):
-                    continue
-                last = search is None or _in_the_way(error) or sent == SENDINGS
-                machine = await self._found(search, error, last=last) if search else None
-                if machine is not None:
-                    return self._adopted(machine, sending)
-                if last or sending.given_up:
-                    raise
+                if not (sent < SENDINGS and response is not None and repeat is Repeat.ALWAYS and _is_broken(response)):
+                    last = search is None or _in_the_way(error) or sent == SENDINGS
+                    machine = await self._found(search, error, last=last) if search else None
+                    if machine is not None:
+                        return self._adopted(machine, sending)
+                    if last or sending.given_up:
+                        raise
+                if sending.trail is not None:
+                    sending.trail.retried(error, 0.0)
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
 
     def _adopted(self, machine: Machine, sending: Sending) -> Operation[Any]:
-        return handed_over(self._poller.adopt(machine), sending)
+        return handed_over(self._poller.adopt(machine, sending.trail), sending)
 
     async def _found(self, search: Search, error: AzureVMError, *, last: bool) -> Machine | None:
         """Look for what a request began: once for what is in the way, else often enough to dare another sending."""
@@ -199,15 +210,27 @@ def _cut_off(about: About, sending: Sending) -> AzureVMError:
     return ClientClosed(f"The client was closed before the {about} was sent", vm=about.resource)
 
 
+def _observed(sending: Sending, task: asyncio.Task[Operation[Any]]) -> None:
+    """Tell observers of a submission that brought no operation."""
+    error = None if task.cancelled() else task.exception()
+    if sending.trail is not None and (task.cancelled() or error is not None):
+        sending.trail.refused(error, in_doubt=sending.in_doubt)
+
+
 def _told(about: About, sending: Sending, task: asyncio.Task[Operation[Any]]) -> None:
     """Log how an abandoned submission failed, or what became unknown with it, for nobody else will hear of it."""
     if task.cancelled():  # by close(), or with the loop
         if sending.in_doubt:
             why = sending.failure or "its answer was not waited for to the end"
-            _log.warning("Whether the %s was done is not known, and nobody waits for it any more: %s", about, why)
+            _log.warning(
+                "Whether the %s was done is not known, and nobody waits for it any more: %s",
+                about,
+                why,
+                extra=marked(about, sending.failure),
+            )
         return
     error = task.exception()
     if isinstance(error, AzureVMError):
-        _log.warning("A submission whose caller was cancelled came to nothing: %s", error)
+        _log.warning("A submission whose caller was cancelled came to nothing: %s", error, extra=marked(about, error))
     elif error is not None:
-        _log.error("A submission whose caller was cancelled failed", exc_info=error)
+        _log.error("A submission whose caller was cancelled failed", exc_info=error, extra=marked(about))

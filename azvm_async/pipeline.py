@@ -44,6 +44,8 @@ from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat, advice, in_vain, may_repeat, outcome_unknown
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
+from azvm_async.sending import Sending
+from azvm_async.telemetry import Observer, Trail, marked
 from azvm_async.transport import Transport
 from azvm_async.wire import Request, Response, without_query
 
@@ -79,80 +81,6 @@ class Retry:
     longest: float = 30.0
 
 
-class Sending:
-    """What is known of a request while it is being sent, for whoever may give it up.
-
-    Parameters
-    ----------
-    absence : bool
-        Whether 404 is an answer to it, rather than an error.
-
-    Attributes
-    ----------
-    in_doubt : bool
-        Whether it may have been applied: it is under way, its answer was lost, or it was neither yes nor no (408, 5xx).
-    failures : list of AzureVMError
-        How its sendings failed so far.
-    failure : AzureVMError or None
-        How the last one failed, until the next one begins.
-    resting : bool
-        Whether the next sending waits for its time.
-    given_up : bool
-        Set by the caller: nothing is sent again but to learn what became of what was sent.
-    intent : callable or None
-        Makes the token of what is about to be sent, of its client request id.
-    announce : callable or None
-        Set by the caller: called with that token each time before the first byte leaves.
-    told : callable or None
-        Set by the caller: called with the operation's token once Azure has accepted it.
-    """
-
-    __slots__ = (
-        "absence",
-        "age",
-        "announce",
-        "failure",
-        "failures",
-        "given_up",
-        "in_doubt",
-        "intent",
-        "resting",
-        "told",
-    )
-
-    def __init__(self, *, absence: bool = False) -> None:
-        self.absence = absence
-        self.age: int | None = None  # where it stands in the lines before Azure's limits
-        self.in_doubt = False
-        self.failures: list[AzureVMError] = []
-        self.failure: AzureVMError | None = None
-        self.resting = False
-        self.given_up = False
-        self.intent: Callable[[str], str] | None = None
-        self.announce: Callable[[str], object] | None = None
-        self.told: Callable[[str], object] | None = None
-
-    @property
-    def lost(self) -> bool:
-        """Whether an answer was lost: what is sent again then tells what became of the first."""
-        return any(isinstance(error, TransportError) and error.maybe_applied for error in self.failures)
-
-    @property
-    def may_be_broken_off(self) -> bool:
-        """Whether nothing is to come that tells more of what was done: nothing was, or Azure answered in vain."""
-        return not self.in_doubt or (self.resting and not self.lost)
-
-    def foretell(self, request_id: str = "") -> None:
-        """Say what is about to be sent."""
-        if self.announce is not None and self.intent is not None:
-            self.announce(self.intent(request_id))
-
-    def begins(self, request_id: str) -> None:
-        """Note that the first byte is about to leave."""
-        self.foretell(request_id)
-        self.in_doubt, self.failure = True, None
-
-
 class Pipeline:
     """Sends requests to one endpoint.
 
@@ -174,6 +102,8 @@ class Pipeline:
         What may be asked of Azure; by default what all clients of the endpoint and principal share.
     region : callable
         Tells the regions of VMs, as far as they are known.
+    observer : Observer, optional
+        Hears of plain reads that are throttled or sent again; operations bring their trail along.
     """
 
     def __init__(
@@ -187,6 +117,7 @@ class Pipeline:
         user_agent: str,
         budget: Budget | None = None,
         region: Region = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._transport = transport
@@ -195,7 +126,8 @@ class Pipeline:
         self._retry = retry
         self._closed = False
         self._prefix, self._numbers = str(uuid.uuid4())[:24], itertools.count()  # of request ids, which look like GUIDs
-        self._budget = budget
+        self.budget = budget
+        self._observer = observer
         self._pacer = Pacer(clock, region)
         self._places = {lane: asyncio.Semaphore(places) for lane, places in IN_FLIGHT.items()}
         self._headers = {"accept": "application/json", "user-agent": f"{user_agent} Python/{platform.python_version()}"}
@@ -231,12 +163,14 @@ class Pipeline:
             When the client was closed meanwhile.
         """
         request, sending = self._complete(request), sending or Sending()
+        if self._observer is not None and sending.trail is None:
+            sending.trail = Trail(about, self._clock, (self._observer,), plain=True)
         try:
             return await self._accepted(request, about, sending)
         except AzureVMError as error:
             return await self._send_again(request, about, repeat, _Failures(request, sending, error))
 
-    async def poll(self, request: Request) -> Response:
+    async def poll(self, request: Request, trail: Trail | None = None) -> Response:
         """Send a request once, and return whatever is answered.
 
         Raises
@@ -244,7 +178,7 @@ class Pipeline:
         TransportError, AuthenticationError
             When no answer came, or no token could be had.
         """
-        return await self._paced(self._complete(request), Sending(), Lane.POLLS)
+        return await self._paced(self._complete(request), Sending(trail=trail), Lane.POLLS)
 
     def dismiss(self) -> None:
         """Send everybody away who waits for Azure's limits, or for the next sending; what is under way is answered."""
@@ -311,7 +245,7 @@ class Pipeline:
             wait=wait,
             stop=_given_up(retry.attempts),
             retry=retry_if_exception(again),
-            before_sleep=partial(_told, about),
+            before_sleep=partial(_told, about, sending),
             reraise=True,
         )
 
@@ -332,9 +266,9 @@ class Pipeline:
     async def _paced(self, request: Request, sending: Sending, lane: Lane) -> Response:
         """Send once Azure's limits and our own allow it."""
         self._on_endpoint(request)
-        if self._budget is None:
-            self._budget = budget_of(self._endpoint, await self._tokens.principal(), self._clock)
-        budget = self._budget
+        if self.budget is None:
+            self.budget = budget_of(self._endpoint, await self._tokens.principal(), self._clock)
+        budget = self.budget
         if sending.age is None:
             sending.age = self._pacer.age()
         while True:
@@ -345,6 +279,8 @@ class Pipeline:
                     continue  # others were refused while this waited for its place
                 response = await self._signed(request, sending)
             self._pacer.heard(budget, ticket, response)
+            if sending.trail is not None:
+                sending.trail.heard(ticket.keys, response)
             return response
 
     async def _signed(self, request: Request, sending: Sending) -> Response:
@@ -377,13 +313,9 @@ class Pipeline:
             what = f"No whole answer to {request.method} {without_query(request.url)}: {response.cut}"
             raise TransportError(what, maybe_applied=True)
         if _log.isEnabledFor(logging.DEBUG):  # a long URL takes its time to be taken apart
-            _log.debug(
-                "%s %s: %d, request id %s",
-                request.method,
-                path_of(request.url),
-                response.status,
-                response.headers.get("x-ms-request-id"),
-            )
+            path, number = path_of(request.url), response.headers.get("x-ms-request-id")
+            extra = {"azvm_request_id": number, "azvm_client_request_id": request.headers.get(CLIENT_REQUEST_ID)}
+            _log.debug("%s %s: %d, request id %s", request.method, path, response.status, number, extra=extra)
         return response
 
     def _on_endpoint(self, request: Request) -> None:
@@ -445,11 +377,13 @@ def _in_our_words(error: OSError, request: Request) -> TransportError:
     return TransportError(f"No answer to {request.method} {without_query(request.url)}: {error}", maybe_applied=sent)
 
 
-def _told(about: About, state: RetryCallState) -> None:
+def _told(about: About, sending: Sending, state: RetryCallState) -> None:
     """Say why nothing happens for a while."""
-    if state.upcoming_sleep >= TOLD_FROM:
-        error = state.outcome and state.outcome.exception()
-        _log.info("The %s is sent again in %.0f s: %s", about, state.upcoming_sleep, error)
+    error, seconds = sending.failures[-1], state.upcoming_sleep
+    if sending.trail is not None:
+        sending.trail.retried(error, seconds)
+    if seconds >= TOLD_FROM:
+        _log.info("The %s is sent again in %.0f s: %s", about, seconds, error, extra=marked(about, error))
 
 
 def _with_headers(request: Request, headers: Mapping[str, str]) -> Request:

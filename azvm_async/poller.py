@@ -19,7 +19,6 @@ from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, ClientClosed, Conflict, InvalidRequest, NotFound, TransportError
 from azvm_async.lookout import Lookout, Pages
 from azvm_async.operation import Operation, Tracked
-from azvm_async.pipeline import Sending
 from azvm_async.protocol.faults import error_for
 from azvm_async.protocol.ids import subscription_in
 from azvm_async.protocol.machine import About, Machine, Wait
@@ -27,6 +26,8 @@ from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.throttling import subscription_of
 from azvm_async.protocol.tokens import BARE
+from azvm_async.sending import Sending
+from azvm_async.telemetry import Observer, Trail, marked
 from azvm_async.wire import Request, Response
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Poller:
     Parameters
     ----------
     send : callable
-        Sends a poll once: ``await send(request)``.
+        Sends a poll once: ``await send(request, trail)``.
     submit : callable
         Sends a cancellation until there is a clear answer: ``await submit(request, about, repeat, sending)``.
     clock : Clock
@@ -47,17 +48,21 @@ class Poller:
         Returns the present :class:`Moment`, with its luck.
     states : callable
         Reads the pages of the list that tells the states of all VMs of a subscription.
+    observer : Observer, optional
+        Hears of what becomes of operations.
     """
 
     def __init__(
         self,
-        send: Callable[[Request], Awaitable[Response]],
+        send: Callable[[Request, Trail | None], Awaitable[Response]],
         submit: Callable[[Request, About, Repeat, Sending], Awaitable[Response]],
         clock: Clock,
         now: Callable[[], Moment],
         states: Pages,
+        observer: Observer | None = None,
     ) -> None:
         self.clock = clock
+        self._observer = observer
         self._send = send
         self._submit = submit
         self._now = now
@@ -74,10 +79,14 @@ class Poller:
         """Handles of all operations that have not ended, as far as is known, the oldest first."""
         return [self._handle(tracked) for tracked in self._open.values()]
 
-    def adopt(self, machine: Machine) -> Operation[Any]:
+    def adopt(self, machine: Machine, trail: Trail | None = None) -> Operation[Any]:
         """Take a new operation in, and return its handle."""
         tracked = Tracked(machine)
-        handle = tracked.handle(self)
+        if trail is None and self._observer is not None:
+            trail = Trail(machine.about, self.clock, (self._observer,))
+        tracked.trail, handle = trail, tracked.handle(self)
+        if trail is not None:
+            trail.accepted(machine)
         if machine.outcome is None:
             tracked.key = tracked if _key(machine) in self._open else _key(machine)
             tracked.subscription, tracked.looked = _subscription(machine), self.clock.monotonic()
@@ -121,7 +130,7 @@ class Poller:
         except Conflict:
             if deletes:  # what can't be deleted goes on
                 raise
-            _log.info("The %s has ended, or is being canceled already", machine.about)
+            _log.info("The %s has ended, or is being canceled already", machine.about, extra=marked(machine.about))
         finally:  # also where the answer was lost, or the caller is cancelled
             tracked.deleted |= deletes and sending.in_doubt
         tracked.canceled = True
@@ -143,6 +152,8 @@ class Poller:
             for tracked in self._open.values():
                 tracked.scheduled = False
                 tracked.fail(self._closing(tracked))
+                if tracked.trail is not None:
+                    tracked.trail.left()
 
     def _known(self, machine: Machine) -> Tracked | None:
         """Return the record of the same operation; the looking beside its key is for who shares a URL, or knows no more."""
@@ -286,7 +297,8 @@ class Poller:
         except AzureVMError as error:
             self._park(tracked, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach who waits, not vanish in a task
-            _log.exception("The answer for the %s could not be taken in", tracked.machine.about)
+            about = tracked.machine.about
+            _log.exception("The answer for the %s could not be taken in", about, extra=marked(about))
             self._park(tracked, AzureVMError(f"A fault in azvm_async: {type(error).__name__}: {error}"))
 
     async def _read(self, tracked: Tracked) -> tuple[Machine, AzureVMError | None]:
@@ -297,7 +309,7 @@ class Poller:
             return machine, None
         tracked.polls += step.method != "DELETE"  # which tidies up, or removes
         try:
-            response = await self._send(step)
+            response = await self._send(step, tracked.trail)
         except TransportError as error:
             return machine.missed(error, self._now()), error
         if tracked.deleted and response.status == HTTPStatus.NOT_FOUND:
@@ -310,10 +322,12 @@ class Poller:
 
     def _moved(self, tracked: Tracked, machine: Machine, trouble: AzureVMError | None) -> None:
         if trouble is not None and tracked.trouble is None:
-            _log.info("The %s is read again: %s", machine.about, trouble)
+            _log.info("The %s is read again: %s", machine.about, trouble, extra=marked(machine.about, trouble))
+        if tracked.trail is not None:
+            tracked.trail.polled(machine, tracked.polls, trouble)
         tracked.move(machine, trouble)
         if machine.outcome is not None and machine.warning:
-            _log.warning("%s", machine.warning)
+            _log.warning("%s", machine.warning, extra=marked(machine.about))
         self._rename(tracked)
         self._settle(tracked)
 
@@ -328,8 +342,10 @@ class Poller:
         """Stop polling until somebody waits again: Azure said no, and would say it again."""
         tracked.scheduled = False
         self._lookout.leave(tracked)
+        if tracked.trail is not None:
+            tracked.trail.polled(tracked.machine, tracked.polls, error)
         if not tracked.waits and not tracked.updates:
-            _log.warning("Nobody awaits this: %s", error)
+            _log.warning("Nobody awaits this: %s", error, extra=marked(tracked.machine.about, error))
         tracked.fail(error)
 
 

@@ -7,13 +7,13 @@ from typing import Any, Literal, overload
 
 from azvm_async.operation import Operation
 from azvm_async.order import IfExists, Order, deployment_of, order
-from azvm_async.pipeline import Sending
 from azvm_async.protocol import vm
 from azvm_async.protocol.arguments import one_of
 from azvm_async.protocol.deployment import Deployed
 from azvm_async.protocol.deprovision import Deprovisioned
 from azvm_async.protocol.plan import DeprovisionPlan
 from azvm_async.protocol.what_if import ResourceChange
+from azvm_async.sending import Sending
 from azvm_async.session import Session
 from azvm_async.submission import OnToken, Submission
 from azvm_async.templates import Source

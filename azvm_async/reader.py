@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from azvm_async.errors import AuthenticationError, NotFound, ProtocolError
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.protocol import vm
 from azvm_async.protocol.faults import facts, followed
 from azvm_async.protocol.ids import VmId, group_path
@@ -13,6 +13,7 @@ from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.urls import MOST_PAGES
 from azvm_async.protocol.vm import InstanceView, VirtualMachine
+from azvm_async.sending import Sending
 from azvm_async.wire import Request, Response
 
 READINGS = 3

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from azvm_async.errors import AzureVMError, RequestRefused
 from azvm_async.operation import Operation
 from azvm_async.outbox import Outbox
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.protocol import run_command, tokens
 from azvm_async.protocol.ids import VmId
 from azvm_async.protocol.machine import About
@@ -18,6 +18,7 @@ from azvm_async.protocol.repeat import Repeat
 from azvm_async.protocol.run_command import RunCommand
 from azvm_async.protocol.script import NAME_PREFIX, RunCommandResult, Script, script_url
 from azvm_async.reader import Reader
+from azvm_async.sending import Sending
 from azvm_async.wire import Request
 
 

@@ -25,6 +25,7 @@ from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.script import is_ours
 from azvm_async.reader import Reader
 from azvm_async.runner import Runner
+from azvm_async.telemetry import Observer, guarded
 from azvm_async.transport import HttpTransport, Timeouts, Transport, environment_proxy
 
 _NAMED_AT_THE_END = 10
@@ -55,6 +56,7 @@ class Session:
         transport: Transport | None = None,
         budget: Budget | None = None,
         ca_file: str | PathLike[str] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         home = cloud_named(cloud)
         if credential is not None and not hasattr(credential, "get_token"):
@@ -65,6 +67,7 @@ class Session:
         if not isinstance(budget, Budget | None):
             raise InvalidRequest(f"A budget is a Budget, not a {type(budget).__name__}")
         self._clock = clock or SystemClock()
+        hearing = None if observer is None else guarded(observer)
         regions: dict[str, str] = {}
         self._pipeline = Pipeline(
             self.endpoint,
@@ -75,12 +78,13 @@ class Session:
             user_agent=f"azvm-async/{version('azvm-async')}",
             budget=budget,
             region=regions.get,
+            observer=hearing,
         )
         self._reader = Reader(self._pipeline, self.endpoint, regions)
         self._poller = Poller(
-            self._pipeline.poll, self._pipeline.send, self._clock, self._now, self._reader.state_pages
+            self._pipeline.poll, self._pipeline.send, self._clock, self._now, self._reader.state_pages, hearing
         )
-        self._outbox = Outbox(self._pipeline, self._poller, self._now)
+        self._outbox = Outbox(self._pipeline, self._poller, self._now, hearing)
         self._runner = Runner(self._pipeline, self._outbox, self._reader, self.endpoint, self._now)
         self._deployer = Deployer(
             self._pipeline, self._outbox, self._poller, self._reader, self.endpoint, self._clock, self._now
@@ -115,6 +119,11 @@ class Session:
     def clock(self) -> Clock:
         """What it tells the time by."""
         return self._clock
+
+    @property
+    def budget(self) -> Budget | None:
+        """What it may use of Azure's limits; where it was given none, that is known from its first request on."""
+        return self._pipeline.budget
 
     @property
     def outstanding(self) -> list[Operation[Any]]:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from azvm_async.clock import Clock
 from azvm_async.errors import AzureVMError, InvalidRequest, WaitTimeout
 from azvm_async.operation import Operation, check_timeout
-from azvm_async.pipeline import Sending
+from azvm_async.sending import Sending
+from azvm_async.telemetry import Observer, guarded
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -65,6 +66,10 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
     def announce(self, callback: OnToken) -> None:
         """Have something called each time before the first byte is sent, with the token of what is about to be done."""
         self._sending.announce = callback
+
+    def observe(self, observer: Observer) -> None:
+        """Have somebody hear of it, beside the client's observer, to the end of what it begins. Before it is awaited."""
+        self._sending.observer = guarded(observer)
 
     def give_up(self) -> None:
         """Have nothing sent again but where an answer was lost, to learn what became of what was sent."""

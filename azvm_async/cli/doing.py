@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -157,12 +158,23 @@ def _due(state: State, accepted: bool) -> bool:
 def concluded(report: Report, how: How, terminal: Terminal, interrupts: Interrupts) -> int:
     """Tell what came of a run, and return the exit code.
 
-    The one place where a report is whole, whatever the command: what is to be made of it (a timeline) is made here.
+    The one place where a report is whole, whatever the command: what is to be made of it is made here.
     """
     results.conclude(terminal, report, tokens=not how.wait)
+    if how.timeline is not None:
+        terminal.notice(_drawn(report, how.timeline))
     for reason in advice.reasons(report.failures):
         terminal.notice(reason)
     hint = leaving.hint(report, how) if how.wait else None
     if hint:
         terminal.notice(hint)
     return advice.INTERRUPTED if interrupts.heard else advice.code_for(report, waits=how.wait)
+
+
+def _drawn(report: Report, path: Path) -> str:
+    """Write a run's picture, and say so; what is done is done, also where it can't be written."""
+    try:
+        report.write_timeline(path)
+    except OSError as error:
+        return f"The picture of the run could not be written to {path}: {error.strerror}."
+    return f"The picture of the run is in {path}."

@@ -76,6 +76,7 @@ class How:
     deadline: float | None = None
     max_concurrency: int | None = None
     only_needed: bool = False
+    timeline: Path | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -191,6 +192,7 @@ of_progress = stacked(
         metavar="SECONDS",
         help="Then stop waiting; what goes on has tokens.",
     ),
+    click.option("--timeline", type=FILE, help="Write a picture of the run, one HTML page, to this file."),
 )
 
 of_run = stacked(

@@ -10,6 +10,7 @@ from azvm_async.errors import AzureVMError, InvalidRequest, OperationFailed, Out
 from azvm_async.fleet.journal import Entry, Journal
 from azvm_async.fleet.outcome import FAILURES, OVER, Outcome, State, state_of
 from azvm_async.fleet.query import Vm
+from azvm_async.fleet.record import Record
 from azvm_async.fleet.report import Report
 from azvm_async.operation import Operation
 
@@ -37,6 +38,7 @@ class Books:
     def __init__(self, verb: str, journal: Journal, clock: Clock) -> None:
         self.failures = 0
         self.notes: set[str] = set()
+        self.record = Record()
         self._verb = verb
         self._journal = journal
         self._past = dict(journal.entries)  # what an earlier run left, by key
@@ -156,7 +158,8 @@ class Books:
         """Return how it stands."""
         outcomes = [self._ended.get(vm.key) or self._standing(vm) for vm in self._vms]
         notes = tuple(sorted(self.notes))  # those of the subscriptions come in any order
-        return Report(self._verb, tuple(outcomes), self._began, self._over or self._clock.utcnow(), notes)
+        over = self._over or self._clock.utcnow()
+        return Report(self._verb, tuple(outcomes), self._began, over, notes, self.record)
 
     async def ends(self) -> AsyncIterator[Outcome]:
         """Iterate over the outcomes as they come, those before first."""

@@ -17,8 +17,10 @@ from azvm_async.fleet.books import Books
 from azvm_async.fleet.jobs import Job
 from azvm_async.fleet.query import Vm
 from azvm_async.operation import Operation
+from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat, may_repeat
 from azvm_async.submission import Submission
+from azvm_async.telemetry import Observer, guarded, marked
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +28,11 @@ _log = logging.getLogger(__name__)
 class Flight:
     """The way of one request, for one VM or for many."""
 
-    __slots__ = ("operation", "submission", "task", "vms")
+    __slots__ = ("observer", "operation", "submission", "task", "vms")
 
     def __init__(self, vms: Sequence[Vm]) -> None:
         self.vms = vms
+        self.observer: Observer | None = None
         self.submission: Submission[Any] | None = None
         self.operation: Operation[Any] | None = None
         self.task: asyncio.Task[None] | None = None
@@ -147,6 +150,7 @@ class Engine(ABC):
             flight.task = tasks.create_task(self._fly(flight))
 
     async def _fly(self, flight: Flight) -> None:
+        flight.observer = guarded(self._books.record.lane(vm.key for vm in flight.vms))
         try:
             try:
                 await self.begin(flight)
@@ -191,7 +195,8 @@ class Engine(ABC):
 
     def _at_fault(self, flight: Flight, error: Exception) -> None:
         """Write down a mistake, which says nothing of what was sent."""
-        _log.error("The %s of %s could not be followed", self._job.verb, flight.vms[0].id.name, exc_info=error)
+        about = About(self._job.verb, str(flight.vms[0].id))
+        _log.error("The %s could not be followed", about, exc_info=error, extra=marked(about))
         kind = OutcomeUnknown if flight.operation is not None or flight.in_doubt else AzureVMError
         self.refused(flight, kind(f"A fault in azvm_async: {type(error).__name__}: {error}"))
 
@@ -226,6 +231,8 @@ class Engine(ABC):
 
         flight.submission = submission
         submission.announce(announced)
+        if flight.observer is not None:
+            submission.observe(flight.observer)
         self.taken_on(flight, await submission)
 
     def resumed(self, flight: Flight, token: str) -> Operation[Any]:
@@ -235,6 +242,8 @@ class Engine(ABC):
     def taken_on(self, flight: Flight, operation: Operation[Any]) -> None:
         """Note what there is to follow."""
         flight.operation = operation
+        if flight.observer is not None:
+            operation.observe(flight.observer)
         self._books.accepted(flight.vms, operation, self.name)
 
     def refused(self, flight: Flight, error: AzureVMError) -> None:

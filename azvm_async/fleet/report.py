@@ -5,10 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
 from azvm_async.errors import FleetFailed
+from azvm_async.fleet import timeline
 from azvm_async.fleet.outcome import FAILURES, Outcome, State
+from azvm_async.fleet.record import Record
 from azvm_async.protocol.script import RunCommandResult
 
 _NAMED = 5
@@ -29,6 +33,8 @@ class Report:
         When the run began, and when it ended or the report was made; zone-aware.
     notes : tuple of str
         What the run has to tell as a whole: why it fell back to another engine, why it stopped.
+    record : Record
+        What its timeline is drawn from, beside the outcomes.
     """
 
     verb: str
@@ -36,6 +42,7 @@ class Report:
     began: datetime
     ended: datetime
     notes: tuple[str, ...] = ()
+    record: Record = field(default_factory=Record, compare=False)  # of one run: its reports share it
     _index: dict[str, Outcome] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +62,8 @@ class Report:
             raise ValueError("Reports of one verb can be merged, and one at least")
         outcomes = tuple(outcome for part in parts for outcome in part.outcomes)
         notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-        return cls(parts[0].verb, outcomes, min(part.began for part in parts), max(part.ended for part in parts), notes)
+        began, ended = min(part.began for part in parts), max(part.ended for part in parts)
+        return cls(parts[0].verb, outcomes, began, ended, notes, Record.merged([part.record for part in parts]))
 
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.outcomes)
@@ -142,6 +150,26 @@ class Report:
         }
         return json.dumps(document, indent=1)
 
+    def timeline(self) -> str:
+        """Return a picture of the run, as a page of HTML that needs nothing else.
+
+        It shows how many VMs stood where, a lane for each VM, the rate of requests against Azure's budget, and all of it as a
+        table. No token is in it, no script, and nothing of what scripts wrote.
+        """
+        whats = [_what(outcome) for outcome in self.outcomes]
+        told = timeline.Told(str(self), self.outcomes, whats, self.began, self.ended, self.notes, self.record)
+        return timeline.drawn(told)
+
+    def write_timeline(self, path: str | PathLike[str]) -> None:
+        """Write :meth:`timeline` to a file.
+
+        Raises
+        ------
+        OSError
+            When it can't be written.
+        """
+        Path(path).write_text(self.timeline(), encoding="utf-8")
+
     def __repr__(self) -> str:
         return f"<Report: {self}>"
 
@@ -158,9 +186,13 @@ class Report:
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
+    return (outcome.name, outcome.state.value, seconds, str(outcome.polls), outcome.engine or "", _what(outcome))
+
+
+def _what(outcome: Outcome) -> str:
+    """Return what there is to say of an outcome, in one line."""
     exit_code = f"exit code {outcome.result.exit_code}" if isinstance(outcome.result, RunCommandResult) else ""
-    what = _why(outcome) if outcome.error else outcome.note or exit_code
-    return (outcome.name, outcome.state.value, seconds, str(outcome.polls), outcome.engine or "", what)
+    return _why(outcome) if outcome.error else outcome.note or exit_code
 
 
 def _why(outcome: Outcome) -> str:

@@ -54,6 +54,8 @@ class Run(AsyncIterable[Outcome]):
     @property
     def report(self) -> Report:
         """How it stands at this moment, with the tokens of all that goes on."""
+        if self._client.budget is not None:
+            self._books.record.share = self._client.budget.share
         return self._books.report()
 
     def stop(self, reason: str = "the run was stopped", *, wait: bool = True) -> None:

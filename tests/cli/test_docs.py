@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from serving import Served, served
 from azvm_async.cli import advice
 from azvm_async.cli.demo import TEMPLATE
 from azvm_async.cli.program import azvm
+from azvm_async.emulator import Durations
 
 ROOT = Path(__file__).parents[2]
 PAGE, README = ((ROOT / page).read_text(encoding="utf-8") for page in ("docs/command-line.md", "README.md"))
@@ -21,11 +23,12 @@ BLOCKS = [
     block for block in re.findall(r"```sh\n(.*?)```", PAGE + README, re.DOTALL) if re.search("^azvm|_AZVM", block)
 ]
 COMMANDS = sorted(azvm.commands)
+SOON = Durations(**{field.name: 0.05 for field in fields(Durations)})
 
 
 @pytest.fixture
 def emulator() -> Iterator[Served]:
-    with served() as serving:
+    with served(durations=SOON) as serving:
         serving.do(lambda arm: [arm.add_vm(name, tags={"env": "test"}) for name in ("web-1", "web-2", "web-3", "db-1")])
         yield serving
 

@@ -119,6 +119,19 @@ def test_with_a_journal_the_same_command_goes_on(stage: Stage, tmp_path: Path):
     assert list(tmp_path.glob("*.tokens")) == []
 
 
+def test_the_picture_of_a_run_is_written(stage: Stage, tmp_path: Path):
+    stage.has("web-1", "web-2")
+    ended = stage.run("start", "web-*", "--timeline", str(tmp_path / "run.html"))
+    page = (tmp_path / "run.html").read_text()
+    assert (ended.exit_code, "<svg" in page, "web-1" in page, "run.html" in ended.stderr) == (0, True, True, True)
+
+
+def test_a_picture_that_cant_be_written_spoils_nothing(stage: Stage, tmp_path: Path):
+    stage.has("web-1")
+    ended = stage.run("start", "web-1", "--timeline", str(tmp_path / "nowhere" / "run.html"))
+    assert (ended.exit_code, "could not be written" in ended.stderr) == (0, True)
+
+
 def test_long_runs_say_that_they_go_on(stage: Stage):
     stage.has("web-1", power="running")
     said = re.findall(r"^after (\d+)\S* s: 1 Running$", stage.run("deallocate", "web-1").stderr, re.MULTILINE)

@@ -15,6 +15,6 @@ def kept(client: AzureVMClient) -> dict[str, int]:
         "in crowds": sum(len(crowd.members) for crowd in poller._lookout._crowds.values()),
         "being submitted": len(client._outbox._under_way),
         "lines at limits": len(pipeline._pacer._lines),
-        "buckets": len(pipeline._budget._buckets) if pipeline._budget else 0,
+        "buckets": len(pipeline.budget._buckets) if pipeline.budget else 0,
         "regions": len(client._reader._regions),
     }

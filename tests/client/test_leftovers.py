@@ -14,9 +14,9 @@ from doubles import turns
 from azvm_async import AzureVMClient, AzureVMError, VirtualClock, reader
 from azvm_async.emulator import faults
 from azvm_async.operation import Operation, Tracked
-from azvm_async.pipeline import Sending
 from azvm_async.protocol.lro import Lro
 from azvm_async.protocol.run_command import RunCommand
+from azvm_async.sending import Sending
 from azvm_async.submission import Submission
 
 FAULTS = {

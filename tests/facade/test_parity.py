@@ -33,6 +33,7 @@ NO_DOOR = {
     "list_states": "returns values, and begins nothing",
     "bulk": "a benchmark is of one VM",
     "clock": "for those who build on the client",
+    "budget": "for those who build on the client",
     "outstanding": "the dicts are the handles; nothing is kept beside them",
 }
 PROTOCOLS = {

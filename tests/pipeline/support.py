@@ -8,9 +8,10 @@ import pytest
 from doubles import ScriptedTransport, Sent
 
 from azvm_async.errors import AzureVMError, TransportError
-from azvm_async.pipeline import Pipeline, Sending
+from azvm_async.pipeline import Pipeline
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
+from azvm_async.sending import Sending
 from azvm_async.wire import Request, Response
 
 ENDPOINT = "https://management.azure.com"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from azvm_async.errors import AuthenticationError, Conflict, NotFound, RequestRefused
-from azvm_async.pipeline import Sending
+from azvm_async.sending import Sending
 from pipeline.support import GET, OK, Line, lost, refused, unsent
 
 

@@ -84,7 +84,7 @@ def board(report: Report, progress: Mapping[str, Progress], now: datetime) -> Bo
     states = Counter(outcome.state for outcome in report)
     failed = sum(states[state] for state in _FAILED)
     done = states[State.SUCCEEDED] + states[State.SKIPPED]
-    throttled = sum(each.throttled for each in progress.values())
+    throttled = sum(each.throttled for each in progress.values()) + sum(_is_held(report, each) for each in report)
     return Board(report.verb, rows, done, failed, throttled, (now - report.began).total_seconds(), left(report, now))
 
 
@@ -120,11 +120,21 @@ def _row(outcome: Outcome, progress: Progress, began: datetime, now: datetime) -
     return Row(outcome.name, state, _rank(outcome), seconds, words, error)
 
 
+def _is_held(report: Report, outcome: Outcome) -> bool:
+    """Tell whether Azure has put a VM's request off by 429."""
+    lane = report.record.lanes.get(outcome.vm.lower())
+    return _is_sent(outcome) and lane is not None and lane.refusals is not None
+
+
+def _is_sent(outcome: Outcome) -> bool:
+    """Tell whether Azure's answer is due."""
+    return outcome.state is State.RUNNING and outcome.accepted is None and outcome.token is None
+
+
 def _word(outcome: Outcome) -> str:
     if outcome.state is State.NOT_BEGUN:
         return WAITING
-    sending = outcome.state is State.RUNNING and outcome.accepted is None and outcome.token is None
-    return SENDING if sending else outcome.state.value
+    return SENDING if _is_sent(outcome) else outcome.state.value
 
 
 def _rank(outcome: Outcome) -> int:

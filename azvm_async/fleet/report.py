@@ -175,7 +175,8 @@ class Report:
 
     def __str__(self) -> str:
         totals = ", ".join(f"{count:,} {state}" for state, count in self.totals.items()) or "no VMs"
-        return f"{self.verb} of {len(self.outcomes):,} VMs in {self.seconds:,.0f} s: {totals}"
+        vms = "1 VM" if len(self.outcomes) == 1 else f"{len(self.outcomes):,} VMs"
+        return f"{self.verb} of {vms} in {self.seconds:,.0f} s: {totals}"
 
     def _failed(self) -> str:
         failures = self.failures

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from azvm_async import Outcome, Report, State, Throttled
+from azvm_async import Outcome, Report, State, Throttled, telemetry
 from azvm_async.cli.board import Board, Progress, board, left
 from azvm_async.cli.picture import picture
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+THROTTLED = telemetry.Throttled(1, "start", "a", BEGAN, policy=None, owner=None, seconds=9.0, request_id=None)
 
 
 def at(seconds: float) -> datetime:
@@ -61,6 +62,15 @@ def test_many_failures_leave_half_of_the_room_to_what_runs():
 def test_few_vms_are_shown_in_their_order():
     rows, rest = board(report(vm("b", State.SUCCEEDED, 0, 5), vm("a", State.FAILED, 0, 5)), {}, at(60)).shown(2)
     assert ([row.name for row in rows], rest) == (["b", "a"], "")
+
+
+def test_what_azure_has_put_off_is_counted_until_it_is_accepted():
+    """By the run's own record, for there is no handle yet."""
+    put_off = report(vm("a", State.RUNNING, 0), vm("b", State.RUNNING, 0, accepted=at(9)), vm("c", State.RUNNING, 0))
+    for name in "ab":
+        lane = put_off.record.lane([f"/x/virtualmachines/{name}"])
+        lane(THROTTLED)
+    assert board(put_off, {}, at(60)).throttled == 1
 
 
 def test_totals_are_those_of_the_report():

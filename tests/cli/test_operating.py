@@ -50,7 +50,7 @@ def test_a_tag_finds_vms(stage: Stage):
 def test_all_are_those_of_the_group(stage: Stage):
     stage.has("web-1")
     stage.has("far-1", resource_group="other-rg")
-    assert "start of 1 VMs" in stage.run("start", "--all").stdout
+    assert "start of 1 VM in" in stage.run("start", "--all").stdout
 
 
 def test_the_star_is_for_all_groups(stage: Stage):

@@ -112,7 +112,7 @@ async def test_table_has_a_line_for_each_vm_and_the_totals(client: AzureVMClient
     assert head.split() == ["vm", "state", "seconds", "polls", "engine", "what"]
     assert [row.split()[:2] for row in rows[:number]] == [[each.name, "Succeeded"] for each in report]
     assert rows[number:] == ["", str(report)]
-    assert str(report).startswith(f"start of {number} VMs in ")
+    assert str(report).startswith(f"start of {number} {'VM' if number == 1 else 'VMs'} in ")
 
 
 async def test_table_says_why_in_one_line_each(client: AzureVMClient, arm: Emulator):

@@ -123,6 +123,11 @@ class Victim:
         )
 
 
+@pytest.fixture(autouse=True)
+def _looks_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("azvm_async.protocol.sought.SEARCHES", (0.0, 0.1, 0.4))  # their time is real here
+
+
 @pytest.fixture
 def victim(emulator: Served, tmp_path: Path) -> Victim:
     return Victim(emulator, tmp_path / "tokens")

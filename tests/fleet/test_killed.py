@@ -23,6 +23,8 @@ sys.path.insert(0, sys.argv[1])
 from azvm_async import AzureVMClient, Fleet, SystemClock, Timeouts
 from azvm_async.transport import HttpTransport
 from facade.support import Token
+import azvm_async.protocol.sought
+azvm_async.protocol.sought.SEARCHES = (0.0, 0.1, 0.4)  # their time is real here
 site = json.loads(sys.argv[2])
 
 

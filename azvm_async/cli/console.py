@@ -21,10 +21,14 @@ def _drawable() -> bool:
 
 
 def wrapped(text: str) -> str:
-    """Return a paragraph for stderr: in a terminal its lines end between words."""
-    told = printable(text)
+    """Return paragraphs for stderr: in a terminal their lines end between words, but for one to be pasted, which is indented."""
+    return "\n".join(_wrapped(printable(paragraph)) for paragraph in text.split("\n"))
+
+
+def _wrapped(told: str) -> str:
     width = shutil.get_terminal_size().columns
-    return click.wrap_text(told, width) if sys.stderr.isatty() and len(told) > width else told
+    whole = told.startswith("  ") or not sys.stderr.isatty() or len(told) <= width
+    return told if whole else click.wrap_text(told, width)
 
 
 @dataclass(frozen=True)

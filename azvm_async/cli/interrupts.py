@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one stops the waiting, the second one leaves at once."""
+"""Ctrl-C, and SIGTERM as it: the first one stops the waiting, the second one leaves at once."""
 
 import asyncio
 import contextlib
@@ -36,16 +36,17 @@ class Interrupts:
         self.stop: Callable[[], object] = task.cancel if task else lambda: None
         self.leave: Callable[[], object] = lambda: None
         self._loop = asyncio.get_running_loop()
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._interrupted)
+        self._before = {which: signal.signal(which, self._interrupted) for which in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for which, before in self._before.items():
+            signal.signal(which, before)
 
     def _interrupted(self, _: int, __: FrameType | None) -> None:
         if self.heard:

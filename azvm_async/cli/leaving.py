@@ -17,8 +17,10 @@ def hint(report: Report, how: How) -> str | None:
     if not tokens and not begun_not and not report.failures:
         return None
     said = [f"{vms(begun_not)}: nothing was sent."] if begun_not else []
-    if how.journal is not None:
+    if how.journal is not None and (tokens or begun_not):
         said.append(f"The same command again with --journal {how.journal} goes on where this one was.")
+    elif how.journal is not None:
+        said.append("The journal keeps the failures as they are: to try again, give another --journal.")
     elif tokens:
         said.append(_resumed_from(tokens.values(), report.verb, len(tokens)))
     return " ".join(said) or None
@@ -31,8 +33,8 @@ def _resumed_from(tokens: Iterable[str], verb: str, number: int) -> str:
     except OSError as error:
         return f"{goes_on} Its tokens could not be written to this folder: {error.strerror}. 'azvm status' tells how it went."
     return (
-        f"{goes_on} To wait for it again: azvm resume --file {file} (it holds signed URLs, so keep it as a password, and delete "
-        "it when all is done)."
+        f"{goes_on} Its tokens are in a file (they hold signed URLs: keep it as a password, and delete it when all is done). "
+        f"To wait for it again:\n  azvm resume --file {file}"
     )
 
 

@@ -116,6 +116,13 @@ def _debugged(context: click.Context, _: click.Parameter, value: bool) -> None:
         logging.getLogger("azvm_async").setLevel(logging.DEBUG)
 
 
+def _in_a_folder(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a file in a folder that there is not, before anything is begun."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.absolute().parent}.")
+    return value
+
+
 def command(*examples: str, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
     """Return what makes a command, whose help ends with examples."""
     return click.command(name, epilog="\n".join(("\b", "Examples:", *(f"  {each}" for each in examples))))
@@ -192,7 +199,9 @@ of_progress = stacked(
         metavar="SECONDS",
         help="Then stop waiting; what goes on has tokens.",
     ),
-    click.option("--timeline", type=FILE, help="Write a picture of the run, one HTML page, to this file."),
+    click.option(
+        "--timeline", type=FILE, callback=_in_a_folder, help="Write a picture of the run, one HTML page, to this file."
+    ),
 )
 
 of_run = stacked(

@@ -76,6 +76,10 @@ class Terminal:
         """Press Ctrl-C."""
         self.type("\x03")
 
+    def terminate(self) -> None:
+        """Ask it to end, as a service's manager does."""
+        self._process.terminate()
+
     def ended(self) -> int:
         """Wait for the end; return the exit code."""
         deadline = time.monotonic() + PATIENCE

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from azvm_async import Report
 from cli.support import GROUP, SUBSCRIPTION, Stage, documents
 
 
@@ -126,9 +127,19 @@ def test_the_picture_of_a_run_is_written(stage: Stage, tmp_path: Path):
     assert (ended.exit_code, "<svg" in page, "web-1" in page, "run.html" in ended.stderr) == (0, True, True, True)
 
 
-def test_a_picture_that_cant_be_written_spoils_nothing(stage: Stage, tmp_path: Path):
+def test_a_picture_in_no_folder_is_refused_before_anything_is_begun(stage: Stage, tmp_path: Path):
     stage.has("web-1")
     ended = stage.run("start", "web-1", "--timeline", str(tmp_path / "nowhere" / "run.html"))
+    assert (ended.exit_code, stage.arm) == (2, None)  # which is served when it is first asked for
+
+
+def test_a_picture_that_cant_be_written_spoils_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage.has("web-1")
+    monkeypatch.setattr(Report, "write_timeline", full)
+    ended = stage.run("start", "web-1", "--timeline", str(tmp_path / "run.html"))
     assert (ended.exit_code, "could not be written" in ended.stderr) == (0, True)
 
 

@@ -74,6 +74,16 @@ def test_ctrl_c_stops_waiting_and_tells_how_to_resume(environ: dict[str, str], t
     assert (resumed.returncode, resumed.stdout.split(":")[0]) == (3, "db-1")
 
 
+def test_sigterm_is_as_ctrl_c_and_its_command_can_be_pasted(environ: dict[str, str], tmp_path: Path):
+    with terminal(environ, tmp_path, "stop", "db-1") as shown:
+        shown.until(lambda text: "Running" in text)
+        shown.terminate()
+        assert shown.ended() == 130
+        (file,) = tmp_path.glob("azvm-stop-*.tokens")
+        assert f"  azvm resume --file {file.name}" in [line.rstrip() for line in shown.lines]
+        assert shown.shows_cursor
+
+
 def test_ctrl_c_with_a_journal_needs_no_tokens(environ: dict[str, str], tmp_path: Path):
     with terminal(environ, tmp_path, "stop", "db-2", "--journal", "stop.journal", columns=200) as shown:
         shown.until(lambda text: "Running" in text)

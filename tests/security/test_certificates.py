@@ -134,7 +134,9 @@ def test_the_environment_sets_no_more_than_an_endpoint_and_a_proxy():
         return isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "getproxies"}
 
     readers = {file.name: file for file, tree in trees() if any(map(is_environment, ast.walk(tree)))}
-    assert readers.keys() == {"service.py"}  # AZVM_ENDPOINT, which must be https as any other
+    # AZVM_ENDPOINT, which must be https as any other; of the command line also the defaults of its options, the values that
+    # --secret names, and how it may draw.
+    assert readers.keys() == {"service.py", "options.py", "scripting.py", "console.py"}
     names = {file.name for file, tree in trees() if "getproxies" in ast.dump(tree)}
     assert names == {"transport.py"}
 

@@ -14,7 +14,7 @@ from azvm_async.operation import Operation
 from azvm_async.protocol import bulk, bulk_request, lro, tokens, urls, vm
 from azvm_async.protocol.arguments import one_of, own_request
 from azvm_async.protocol.bulk_member import BulkMember
-from azvm_async.protocol.ids import checked_resource_group, checked_subscription
+from azvm_async.protocol.ids import VmId, checked_resource_group, checked_subscription
 from azvm_async.protocol.lro import FinalState
 from azvm_async.protocol.machine import About
 from azvm_async.protocol.repeat import Repeat
@@ -374,9 +374,13 @@ class AzureVMClient(Provisioning):
     ) -> Operation[None]:
         target = self._vm(name)
         about, request = About(verb.name, str(target)), verb.request(self.endpoint, target, **query)
-        evident = vm.get(self.endpoint, target).url if verb in vm.EVIDENT else None
-        begin, sending.intent = partial(lro.begin, about, request), tokens.intent(about, evident)
+        begin, sending.intent = partial(lro.begin, about, request), partial(self._intent, about, verb, target)
         return await self._outbox.submit(about, request, verb.repeat, begin, sending=sending)
+
+    def _intent(self, about: About, verb: vm.Verb, target: VmId, request_id: str) -> str:
+        """Return the token of what is about to be done to a VM, with where to look for it, if anything tells of it."""
+        evident = vm.get(self.endpoint, target).url if verb in vm.EVIDENT else None
+        return tokens.intent(about, evident)(request_id)
 
     async def _run(
         self, name: str, script: Script, location: str | None, keep: bool, command: str | None, sending: Sending

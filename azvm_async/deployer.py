@@ -118,8 +118,8 @@ class Deployer:
         if record and since_on(record) is None and not assume_owned:
             raise deprovision.ownership_unknown(about, url)
         begun = deprovision.begin(about, url, record, self._now(), assume_owned=assume_owned, only_plan=only_plan)
-        if sending.announce is not None:
-            sending.announce(tokens.dump(begun))  # what it writes is sent by its driver, later
+        sending.intent = lambda _: tokens.dump(begun)
+        sending.foretell()  # what it writes is sent by its driver, later
         return handed_over(self._poller.adopt(begun) if only_plan else self._poller.resume(begun), sending)
 
     async def validate(self, wanted: Order) -> tuple[str, ...]:

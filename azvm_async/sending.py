@@ -1,5 +1,6 @@
 """What is known of one request while it is being sent, and again, for whoever may give it up."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from azvm_async.errors import AzureVMError, TransportError
@@ -34,7 +35,7 @@ class Sending:
     intent : callable or None
         Makes the token of what is about to be sent, of its client request id.
     announce : callable or None
-        Set by the caller: called with that token each time before the first byte leaves.
+        Set by the caller: called each time before the first byte leaves, with what makes that token: not everybody wants it.
     told : callable or None
         Set by the caller: called with the operation's token once Azure has accepted it.
     observer : Observer or None
@@ -66,7 +67,7 @@ class Sending:
         self.resting = False
         self.given_up = False
         self.intent: Callable[[str], str] | None = None
-        self.announce: Callable[[str], object] | None = None
+        self.announce: Callable[[Callable[[], str]], object] | None = None
         self.told: Callable[[str], object] | None = None
         self.observer: Observer | None = None
 
@@ -83,7 +84,7 @@ class Sending:
     def foretell(self, request_id: str = "") -> None:
         """Say what is about to be sent."""
         if self.announce is not None and self.intent is not None:
-            self.announce(self.intent(request_id))
+            self.announce(partial(self.intent, request_id))
 
     def begins(self, request_id: str) -> None:
         """Note that the first byte is about to leave."""

@@ -63,8 +63,8 @@ class Submission(Coroutine[Any, Any, Operation[T_co]]):
         """How it was answered, or not, the last time it was sent; ``None`` where it is under way, or was never sent."""
         return self._sending.failure
 
-    def announce(self, callback: OnToken) -> None:
-        """Have something called each time before the first byte is sent, with the token of what is about to be done."""
+    def announce(self, callback: Callable[[Callable[[], str]], object]) -> None:
+        """Have something called each time before the first byte is sent, with what makes the token of what is about to be done."""
         self._sending.announce = callback
 
     def observe(self, observer: Observer) -> None:
@@ -133,11 +133,12 @@ def _check(on_token: object) -> None:
         )
 
 
-def _once(callback: OnToken) -> OnToken:
+def _once(callback: OnToken) -> Callable[[Callable[[], str]], None]:
     """Call back for another token only: the same thing may be sent several times."""
     last: list[str] = []
 
-    def announce(token: str) -> None:
+    def announce(intent: Callable[[], str]) -> None:
+        token = intent()
         if last[-1:] != [token]:
             callback(token)
             last[:] = [token]

@@ -68,8 +68,8 @@ class Books:
         """Return what an earlier run wrote of a VM."""
         return self._past.get(vm.key)
 
-    def sends(self, vms: Sequence[Vm], engine: str, intent: str) -> None:
-        """Note that something is about to be sent, of which the intent is the token.
+    def sends(self, vms: Sequence[Vm], engine: str, intent: Callable[[], str]) -> None:
+        """Note that something is about to be sent, whose token ``intent`` makes.
 
         Raises
         ------

@@ -7,7 +7,7 @@ sent any more, and what may have been sent is waited for until Azure has answere
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -224,7 +224,7 @@ class Engine(ABC):
     async def send(self, flight: Flight, submission: Submission[Any]) -> None:
         """Send, with a word in the books before and after."""
 
-        def announced(intent: str) -> None:
+        def announced(intent: Callable[[], str]) -> None:
             if self._halt.reason is not None and not submission.lost:
                 raise asyncio.CancelledError  # it was halted in this very turn of the loop
             self._books.sends(flight.vms, self.name, intent)

@@ -20,7 +20,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -81,9 +81,9 @@ class Journal:
         self.entries = entries
         """What it said when it was opened, by ARM id in lower case."""
 
-    def intends(self, vms: Sequence[str], now: datetime, intent: str) -> None:
+    def intends(self, vms: Sequence[str], now: datetime, intent: Callable[[], str]) -> None:
         """Write that something is about to be sent for VMs. Raises OSError, as all that writes."""
-        self._write({"vms": [*vms], "intent": intent, "at": now.isoformat()})
+        self._write({"vms": [*vms], "intent": intent(), "at": now.isoformat()})
 
     def accepted(self, vms: Sequence[str], now: datetime, operation: Operation[Any]) -> None:
         """Write that Azure has accepted it."""
@@ -126,6 +126,9 @@ class NoJournal(Journal):
 
     def close(self) -> None:
         """See :meth:`Journal.close`."""
+
+    def intends(self, vms: Sequence[str], now: datetime, intent: Callable[[], str]) -> None:
+        """Write nothing, and have no token made for it."""
 
     def accepted(self, vms: Sequence[str], now: datetime, operation: Operation[Any]) -> None:
         """Write nothing, and make no token for it."""

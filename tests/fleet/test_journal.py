@@ -42,6 +42,14 @@ async def test_intent_is_written_before_the_first_byte(
     assert checked == [("intent", verb, True)] * 3
 
 
+async def test_without_a_journal_no_token_is_made(client: AzureVMClient, arm: Emulator, monkeypatch):
+    """It would cost each VM, and nobody wants it."""
+    made = []
+    monkeypatch.setattr("azvm_async.protocol.tokens.dump", made.append)
+    assert (await run_of(client, crowd(arm, 3))).report.totals == {"Succeeded": 3}
+    assert made == []
+
+
 async def test_intent_in_bulk_is_written_before_the_first_byte(client: AzureVMClient, arm, wire: Wire, journal: Path):
     names, seen = crowd(arm, 3), []
     wire.before = lambda request: seen.append(lines(journal)[1:]) if "ExecuteStart" in request.url else None

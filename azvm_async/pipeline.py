@@ -31,7 +31,6 @@ from azvm_async.credential import TokenSource
 from azvm_async.errors import (
     AzureVMError,
     ClientClosed,
-    NotFound,
     OutcomeUnknown,
     ProtocolError,
     Throttled,
@@ -41,7 +40,7 @@ from azvm_async.pacer import Lane, Pacer
 from azvm_async.protocol import lro
 from azvm_async.protocol.faults import CLIENT_REQUEST_ID, error_for
 from azvm_async.protocol.machine import About
-from azvm_async.protocol.repeat import Repeat, advice, in_vain, may_repeat, outcome_unknown
+from azvm_async.protocol.repeat import Repeat, advice, in_vain, may_repeat
 from azvm_async.protocol.throttling import Region
 from azvm_async.protocol.urls import is_on, path_of
 from azvm_async.sending import Sending
@@ -168,7 +167,8 @@ class Pipeline:
         try:
             return await self._accepted(request, about, sending)
         except AzureVMError as error:
-            return await self._send_again(request, about, repeat, _Failures(request, sending, error))
+            sending.failed(request, error)
+            return await self._send_again(request, about, repeat, sending)
 
     async def poll(self, request: Request, trail: Trail | None = None) -> Response:
         """Send a request once, and return whatever is answered.
@@ -193,18 +193,18 @@ class Pipeline:
         finally:
             await self._transport.close()
 
-    async def _send_again(self, request: Request, about: About, repeat: Repeat, failures: "_Failures") -> Response:
+    async def _send_again(self, request: Request, about: About, repeat: Repeat, sending: Sending) -> Response:
         """Go on after a first failure. Only now tenacity comes in: its 15 µs are not spent where all goes well."""
         try:
-            async for attempt in self._attempts(about, repeat, failures.sending):
+            async for attempt in self._attempts(about, repeat, sending):
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
-                        raise failures.last  # the first attempt has been made: tenacity only has to be told
-                    return await self._noted(request, about, failures)
+                        raise sending.failures[-1]  # the first attempt has been made: tenacity only has to be told
+                    return await self._noted(request, about, sending)
         except AzureVMError as error:
-            if failures.deleted_meanwhile:
+            if sending.deleted_meanwhile(request):
                 return Response(HTTPStatus.NO_CONTENT)
-            if failures.leave_doubt:
+            if sending.in_doubt:
                 raise _unknown(about, request, repeat, error) from error
             if isinstance(error, ClientClosed):
                 raise _not_sent(about) from None
@@ -213,11 +213,11 @@ class Pipeline:
             raise
         raise AssertionError("tenacity ends by an answer or an error")  # pragma: no cover
 
-    async def _noted(self, request: Request, about: About, failures: "_Failures") -> Response:
+    async def _noted(self, request: Request, about: About, sending: Sending) -> Response:
         try:
-            return await self._accepted(request, about, failures.sending)
+            return await self._accepted(request, about, sending)
         except AzureVMError as error:
-            failures.note(error)
+            sending.failed(request, error)
             raise
 
     def _attempts(self, about: About, repeat: Repeat, sending: Sending) -> AsyncRetrying:
@@ -325,37 +325,6 @@ class Pipeline:
 
     def _complete(self, request: Request) -> Request:
         return _with_headers(request, {**self._headers, CLIENT_REQUEST_ID: f"{self._prefix}{next(self._numbers):012x}"})
-
-
-class _Failures:
-    """The failures of one request's sendings, and what they say together."""
-
-    def __init__(self, request: Request, sending: Sending, first: AzureVMError) -> None:
-        self.sending = sending
-        self._method = request.method
-        self._errors = sending.failures
-        self.note(first)
-
-    @property
-    def last(self) -> AzureVMError:
-        """The newest failure."""
-        return self._errors[-1]
-
-    @property
-    def leave_doubt(self) -> bool:
-        """Whether the request may have been applied; a read applies nothing."""
-        return self._method != "GET" and outcome_unknown(self._errors)
-
-    @property
-    def deleted_meanwhile(self) -> bool:
-        """Whether what was to be deleted is gone after a sending whose answer was lost: that did it."""
-        return self._method == "DELETE" and isinstance(self.last, NotFound) and outcome_unknown(self._errors[:-1])
-
-    def note(self, error: AzureVMError) -> None:
-        """Take another failure in."""
-        self._errors.append(error)
-        self.sending.in_doubt = self.leave_doubt
-        self.sending.failure = error
 
 
 def _given_up(attempts: int) -> Callable[[RetryCallState], bool]:

@@ -3,8 +3,10 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from azvm_async.errors import AzureVMError, TransportError
+from azvm_async.errors import AzureVMError, NotFound, TransportError
+from azvm_async.protocol.repeat import outcome_unknown
 from azvm_async.telemetry import Observer, Trail
+from azvm_async.wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,3 +94,13 @@ class Sending:
         if self.trail is not None:
             self.trail.sends(request_id)
         self.in_doubt, self.failure = True, None
+
+    def failed(self, request: Request, error: AzureVMError) -> None:
+        """Note how it failed, and what all its sendings say together; a read applies nothing."""
+        self.failures.append(error)
+        self.failure, self.in_doubt = error, request.method != "GET" and outcome_unknown(self.failures)
+
+    def deleted_meanwhile(self, request: Request) -> bool:
+        """Tell whether what was to be deleted is gone after a sending that left a doubt: that did it."""
+        gone = request.method == "DELETE" and isinstance(self.failures[-1], NotFound)
+        return gone and outcome_unknown(self.failures[:-1])

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from azvm_async.errors import InvalidRequest
 from azvm_async.protocol import lro, provision, run_command
@@ -26,7 +26,7 @@ from azvm_async.protocol.patience import Patience
 from azvm_async.protocol.provision import Provision
 from azvm_async.protocol.run_command import RunCommand
 from azvm_async.protocol.sought import Sought
-from azvm_async.protocol.urls import is_on
+from azvm_async.protocol.urls import climbs, is_on
 
 FORMAT = 1
 
@@ -175,11 +175,7 @@ class _Home(NamedTuple):
 
 def _is_in(path: str, subscription: str) -> bool:
     """Tell whether a path stays in a subscription, however it is read."""
-    plain = path.lower()
-    while (read := unquote(plain)) != plain:
-        plain = read
-    parts = {part.partition(";")[0] for part in plain.replace("\\", "/").split("/")}
-    return plain.startswith(f"/subscriptions/{subscription.lower()}/") and not {".", ".."} & parts
+    return path.lower().startswith(f"/subscriptions/{subscription.lower()}/") and not climbs(path)
 
 
 def _is(value: object, number: int) -> bool:

@@ -6,7 +6,7 @@ another one (a tracking header, a ``nextLink``, a stored token) is refused here,
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from azvm_async.errors import InvalidRequest, ProtocolError
 from azvm_async.wire import without_query
@@ -17,7 +17,6 @@ MOST_PAGES = 10_000
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _AUTHORITY = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
-_UPWARDS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|$)", re.IGNORECASE | re.ASCII)
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -78,8 +77,14 @@ def _is_plain(url: str) -> bool:
 
 
 def climbs(url: str) -> bool:
-    """Tell whether the path has a part that a server may take for the one above it: ``..``, also where it is quoted."""
-    return _UPWARDS.search(url.partition("?")[0]) is not None
+    """Tell whether the path has a part that a server may take for the one above it: ``..``, however often it is quoted."""
+    plain = url.partition("?")[0]
+    while (read := unquote(plain)) != plain:
+        plain = read
+    parts = {
+        part.partition(";")[0] for part in plain.replace("\\", "/").split("/")
+    }  # some servers cut what follows ";"
+    return not parts.isdisjoint({".", ".."})
 
 
 def follow(base: str, link: str) -> str:

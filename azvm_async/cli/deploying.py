@@ -80,9 +80,7 @@ def _parameter(pair: str) -> tuple[str, Any]:
 @click.option("--plan", is_flag=True, help="Only show what would be deleted.")
 @click.option("--assume-owned", is_flag=True, help="Take all that the deployment names, also what stood before it.")
 @options.yes
-@options.of_progress
-@click.option("--max-concurrency", type=click.IntRange(min=1), metavar="N", help="So many VMs at once.")
-@click.option("--journal", type=options.FILE, help="Write down what is done; the same command again goes on.")
+@options.of_work
 @options.of_site
 def deprovision(plan: bool, assume_owned: bool, yes: bool, **given: Any) -> int:
     """Delete all that deployments created.

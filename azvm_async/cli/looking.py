@@ -25,7 +25,7 @@ SEEN = ("name", "state", "provisioning", "codes")
     "azvm list", "azvm list 'web-*' --state running", "azvm list -g '*' --tag owner --output json", name="list"
 )
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
-@click.option("--tag", "tags", multiple=True, metavar="NAME[=VALUE]", help="VMs with this tag; may be repeated.")
+@options.tagged
 @click.option("--state", metavar="STATE", help="Only VMs that are running, stopped, deallocated, ….")
 @options.output
 @options.of_site

@@ -185,9 +185,13 @@ of_site = stacked(
 
 named = click.argument("names", nargs=-1, metavar="[NAME]...")
 
+tagged = click.option(
+    "--tag", "tags", multiple=True, metavar="NAME[=VALUE]", help="VMs with this tag; may be repeated."
+)
+
 of_vms = stacked(
     named,
-    click.option("--tag", "tags", multiple=True, metavar="NAME[=VALUE]", help="VMs with this tag; may be repeated."),
+    tagged,
     click.option("--all", "everything", is_flag=True, help="All VMs of the resource group."),
 )
 
@@ -204,10 +208,7 @@ of_progress = stacked(
     ),
 )
 
-of_run = stacked(
-    click.option(
-        "--wait/--no-wait", default=True, help="Wait for the end (default), or print tokens once Azure has accepted."
-    ),
+of_work = stacked(
     of_progress,
     click.option(
         "--max-concurrency",
@@ -220,6 +221,13 @@ of_run = stacked(
         type=FILE,
         help="Write down what is done; the same command again goes on where this one was killed.",
     ),
+)
+
+of_run = stacked(
+    click.option(
+        "--wait/--no-wait", default=True, help="Wait for the end (default), or print tokens once Azure has accepted."
+    ),
+    of_work,
 )
 
 only_needed = click.option("--only-needed", is_flag=True, help="Leave alone VMs that are as they are to be.")

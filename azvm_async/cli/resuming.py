@@ -11,10 +11,7 @@ import click
 from azvm_async import (
     AzureVMClient,
     AzureVMError,
-    NotAccepted,
     Operation,
-    OperationCanceled,
-    OperationFailed,
     Outcome,
     Report,
     State,
@@ -25,6 +22,7 @@ from azvm_async.cli.doing import concluded, followed, interruptible
 from azvm_async.cli.interrupts import Interrupts
 from azvm_async.cli.options import How, Site
 from azvm_async.cli.world import World, current
+from azvm_async.fleet.outcome import state_of
 
 
 @options.command("azvm start --all --no-wait > start.tokens", "azvm resume --file start.tokens")
@@ -135,7 +133,7 @@ class Taken:
         try:
             ended = replace(before, state=State.SUCCEEDED, result=await operation)
         except AzureVMError as error:
-            ended = replace(before, state=_state_of(error), error=error)
+            ended = replace(before, state=state_of(error) if operation.done else State.UNKNOWN, error=error)
         except asyncio.CancelledError:
             ended = replace(before, note=self._note)
         ended = _standing(operation, ended)
@@ -147,12 +145,6 @@ class Taken:
 def _standing(operation: Operation[Any], outcome: Outcome) -> Outcome:
     goes_on = outcome.state in {State.RUNNING, State.UNKNOWN} and not operation.done
     return replace(outcome, polls=operation.polls, token=operation.token if goes_on else None)
-
-
-def _state_of(error: AzureVMError) -> State:
-    if isinstance(error, OperationCanceled):
-        return State.CANCELED
-    return State.FAILED if isinstance(error, OperationFailed | NotAccepted) else State.UNKNOWN
 
 
 COMMANDS = (resume,)

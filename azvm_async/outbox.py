@@ -142,13 +142,12 @@ class Outbox:
                 response = await self._pipeline.send(request, about, repeat, sending)
                 return self._adopted(begin(response, self._now()), sending)
             except (OutcomeUnknown, Conflict) as error:
-                if not (sent < SENDINGS and response is not None and repeat is Repeat.ALWAYS and _is_broken(response)):
-                    last = search is None or _in_the_way(error) or sent == SENDINGS
-                    machine = await self._found(search, error, last=last) if search else None
-                    if machine is not None:
-                        return self._adopted(machine, sending)
-                    if last or sending.given_up:
-                        raise
+                last = sent == SENDINGS or _in_the_way(error) or not (search or _is_asked_again(repeat, response))
+                machine = await self._found(search, error, last=last) if search else None
+                if machine is not None:
+                    return self._adopted(machine, sending)
+                if last or (search and sending.given_up):
+                    raise
                 if sending.trail is not None:
                     sending.trail.retried(error, 0.0)
         raise AssertionError("the last sending returns or raises")  # pragma: no cover
@@ -180,8 +179,10 @@ def _in_the_way(error: AzureVMError) -> bool:
     return error.status == HTTPStatus.CONFLICT
 
 
-def _is_broken(response: Response) -> bool:
-    """Tell whether an answer has a body that is no JSON."""
+def _is_asked_again(repeat: Repeat, response: Response | None) -> bool:
+    """Tell whether an answer whose body is no JSON is as good as lost, to what may be done twice."""
+    if response is None or repeat is not Repeat.ALWAYS:
+        return False
     try:
         response.json()
     except ValueError:

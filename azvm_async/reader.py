@@ -100,8 +100,9 @@ class Reader:
         return about, vm.list_in_group(self._endpoint, subscription, resource_group)
 
     def _noted(self, machine: VirtualMachine) -> VirtualMachine:
-        self._regions.pop(machine.id.lower(), None)  # the one last read comes last
-        self._regions[machine.id.lower()] = machine.location.replace(" ", "").lower()
+        key = machine.id.lower()
+        self._regions.pop(key, None)  # the one last read comes last
+        self._regions[key] = machine.location.replace(" ", "").lower()
         if len(self._regions) > MOST_REGIONS:
             del self._regions[next(iter(self._regions))]
         return machine

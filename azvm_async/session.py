@@ -59,13 +59,10 @@ class Session:
         observer: Observer | None = None,
     ) -> None:
         home = cloud_named(cloud)
-        if credential is not None and not hasattr(credential, "get_token"):
-            raise InvalidRequest(f"A {type(credential).__name__} is no credential: it has no get_token")
+        _check(credential, budget)
         self.subscription = checked_subscription(subscription)
         self.resource_group = checked_resource_group(resource_group)
         self.endpoint = urls.endpoint(home.endpoint if endpoint is None else endpoint)
-        if not isinstance(budget, Budget | None):
-            raise InvalidRequest(f"A budget is a Budget, not a {type(budget).__name__}")
         self._clock = clock or SystemClock()
         hearing = None if observer is None else guarded(observer)
         regions: dict[str, str] = {}
@@ -175,6 +172,14 @@ class Session:
         for operations, fate in ((others, "may go on in Azure"), (driven, "stops here until it is resumed")):
             if operations:
                 _log.warning("%s, and %s. Who has a token of it can take it up again", _counted(operations), fate)
+
+
+def _check(credential: object, budget: object) -> None:
+    """Refuse what is neither credential nor budget."""
+    if credential is not None and not hasattr(credential, "get_token"):
+        raise InvalidRequest(f"A {type(credential).__name__} is no credential: it has no get_token")
+    if not isinstance(budget, Budget | None):
+        raise InvalidRequest(f"A budget is a Budget, not a {type(budget).__name__}")
 
 
 def _http(endpoint: str, timeouts: Timeouts, clock: Clock, ca_file: str | PathLike[str] | None) -> HttpTransport:

@@ -38,6 +38,7 @@ from azvm_async.protocol.machine import (
     IN_PROGRESS,
     About,
     Failure,
+    NotCancelable,
     Outcome,
     ResourceProgress,
     Step,
@@ -98,7 +99,7 @@ class Incomplete(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class Deprovision:
+class Deprovision(NotCancelable):
     """The state of one removal.
 
     Parameters
@@ -217,13 +218,6 @@ class Deprovision:
         """See :meth:`Machine.again`."""
         deletions = tuple(deletion.again(now) for deletion in self.deletions)
         return replace(self, patience=self.patience.again(now), deletions=deletions)
-
-    def cancellation(self) -> None:
-        """See :meth:`Machine.cancellation`: what Azure deletes can't be called back."""
-
-    def canceled(self, now: Moment) -> "Deprovision":  # noqa: ARG002
-        """See :meth:`Machine.canceled`."""
-        return self
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`. No list of things to delete: that is found out again."""

@@ -30,7 +30,18 @@ from typing import Any, ClassVar, Self
 from azvm_async.errors import OutcomeUnknown, ProtocolError, TransportError
 from azvm_async.protocol.faults import facts, followed
 from azvm_async.protocol.fields import count, flag, optional_text, text
-from azvm_async.protocol.machine import IN_PROGRESS, SUCCEEDED, About, Failure, Outcome, Step, Success, Wait, still_open
+from azvm_async.protocol.machine import (
+    IN_PROGRESS,
+    SUCCEEDED,
+    About,
+    Failure,
+    NotCancelable,
+    Outcome,
+    Step,
+    Success,
+    Wait,
+    still_open,
+)
 from azvm_async.protocol.pacing import Moment
 from azvm_async.protocol.patience import Miss, Patience, miss_of
 from azvm_async.protocol.reading import (
@@ -65,7 +76,7 @@ class FinalState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lro:
+class Lro(NotCancelable):
     """The state of one long-running operation.
 
     Parameters
@@ -145,13 +156,6 @@ class Lro:
     def again(self, now: Moment) -> "Lro":
         """See :meth:`Machine.again`."""
         return replace(self, patience=self.patience.again(now))
-
-    def cancellation(self) -> None:
-        """See :meth:`Machine.cancellation`: ARM has no way to cancel an operation as such."""
-
-    def canceled(self, now: Moment) -> "Lro":  # noqa: ARG002
-        """See :meth:`Machine.canceled`."""
-        return self
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`."""

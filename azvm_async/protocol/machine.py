@@ -235,6 +235,19 @@ class Machine(Protocol):
         """
 
 
+class NotCancelable:
+    """What Azure can't cancel: ARM cancels no operation as such, calls no delete back, and a search is only ours."""
+
+    __slots__ = ()
+
+    def cancellation(self) -> None:
+        """See :meth:`Machine.cancellation`."""
+
+    def canceled(self, now: Moment) -> Self:  # noqa: ARG002
+        """See :meth:`Machine.canceled`."""
+        return self
+
+
 def still_open(machine: Machine) -> None:
     """Refuse an answer for an operation that has ended.
 

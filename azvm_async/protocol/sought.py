@@ -31,6 +31,7 @@ from azvm_async.protocol.machine import (
     SUCCEEDED,
     About,
     Machine,
+    NotCancelable,
     Outcome,
     Step,
     Success,
@@ -65,7 +66,7 @@ _AT_REST = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(NotCancelable):
     """The state of a search.
 
     Parameters
@@ -142,13 +143,6 @@ class Sought:
     def again(self, now: Moment) -> "Sought":
         """See :meth:`Machine.again`."""
         return replace(self, patience=self.patience.again(now))
-
-    def cancellation(self) -> None:
-        """See :meth:`Machine.cancellation`: what is not found can't be canceled."""
-
-    def canceled(self, now: Moment) -> "Sought":  # noqa: ARG002
-        """See :meth:`Machine.canceled`."""
-        return self
 
     def to_token(self) -> dict[str, Any]:
         """See :meth:`Machine.to_token`."""
